@@ -1,0 +1,165 @@
+"""The sections of a profile that say what *our client* does: one frozen dataclass a table."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final, Literal
+
+# The types that US Core 3.1.1 to 7.0.0 let a patient's app read; Binary and the supporting types follow from
+# references, and a portal that does not list one simply does not grant it.
+US_CORE_RESOURCES: Final[tuple[str, ...]] = (
+    "AllergyIntolerance",
+    "Binary",
+    "CarePlan",
+    "CareTeam",
+    "Condition",
+    "Coverage",
+    "Device",
+    "DiagnosticReport",
+    "DocumentReference",
+    "Encounter",
+    "Goal",
+    "Immunization",
+    "Location",
+    "Medication",
+    "MedicationDispense",
+    "MedicationRequest",
+    "Observation",
+    "Organization",
+    "Patient",
+    "Practitioner",
+    "PractitionerRole",
+    "Procedure",
+    "Provenance",
+    "QuestionnaireResponse",
+    "RelatedPerson",
+    "ServiceRequest",
+    "Specimen",
+)
+
+ClientMethod = Literal["public", "client_secret_basic", "client_secret_post", "private_key_jwt"]
+PatientSource = Literal["token", "fhir_user", "jwt_claim", "search"]
+Meaning = Literal["refused", "unsupported", "retry", "reauthorize"]
+
+
+def empty_mapping() -> Mapping[str, str]:
+    """Return a mapping without entries that nobody can add to."""
+    return MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fhir:
+    """How FHIR requests look."""
+
+    version: Literal["R4"] = "R4"
+    accept: str = "application/fhir+json"
+    headers: Mapping[str, str] = field(default_factory=empty_mapping)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Auth:
+    """How a person and a client sign in."""
+
+    clients: tuple[ClientMethod, ...]
+    pkce: Literal["required", "send", "off"] = "send"
+    aud: Literal["send", "omit", "strip_slash"] = "send"
+    nonce: bool = True
+    # Issuers that an id_token may name. Empty: the discovered one alone.
+    issuers: tuple[str, ...] = ()
+    send_scope_on_refresh: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scopes:
+    """What is asked for."""
+
+    version: Literal["v1", "v2"]
+    style: Literal["wildcard", "enumerated"]
+    resources: tuple[str, ...] = US_CORE_RESOURCES
+    launch_patient: bool = True
+    identity: tuple[str, ...] = ("openid", "fhirUser")
+    offline: Literal["offline_access", ""] = "offline_access"
+    # Further scopes in the vendor's words, sent as they stand.
+    extra: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patient:
+    """Where the id of the patient comes from: the first source that has it."""
+
+    sources: tuple[PatientSource, ...] = ("token", "fhir_user")
+    # The claim of the access token that holds the id, for the source "jwt_claim".
+    claim: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refresh:
+    """How long a grant lives."""
+
+    style: Literal["rotating", "fixed", "none"]
+    lifetime_days: int | None = None
+    idle_days: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """How searches differ from the default plan."""
+
+    # Type -> the queries made in place of the default ones ("" searches by patient alone).
+    queries: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    # Parameter -> template with one claim of the token response or access token in braces.
+    from_claims: Mapping[str, str] = field(default_factory=empty_mapping)
+    count: int = 100
+    counts: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    # Types that answer `_lastUpdated`.
+    last_updated: tuple[str, ...] = ()
+    # What `Bundle.total` means: all of the result, this page, or it is not sent.
+    total: Literal["result", "page", "absent"] = "result"
+    skip: tuple[str, ...] = ()
+    revinclude_provenance: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paging:
+    """How the next page is reached. The link is always followed as it was given."""
+
+    # The link dies after a while, so a crawl that pauses begins its query again.
+    expires: bool = False
+    follow: Literal["verbatim"] = "verbatim"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorRule:
+    """What one kind of refusal means here; the first rule that fits decides."""
+
+    status: int
+    meaning: Meaning
+    resource_type: str | None = None
+    issue_code: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How politely we ask."""
+
+    connections: int = 4
+    requests_per_minute: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Store:
+    """What the canonical digest leaves out."""
+
+    # JSON paths with `[]` for "each", below the resource: "content[].attachment.url".
+    volatile: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attachments:
+    """How documents are fetched."""
+
+    # Hosts besides the portal's own that may be given the access token.
+    hosts: tuple[str, ...] = ()
+    # "native": ask for the bytes themselves; "fhir_json": ask for a Binary resource.
+    accept: Literal["native", "fhir_json"] = "native"
+    daily_limit: int | None = None
