@@ -1,0 +1,34 @@
+"""The tenant of a transaction: whose rows the row level security of Postgres lets through."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import connections, transaction
+
+_SET = "SELECT set_config('phr.person', %s, true), set_config('phr.user', %s, true)"
+_GET = "SELECT current_setting('phr.person', true), current_setting('phr.user', true)"
+
+
+@contextmanager
+def tenant(
+    *, person_id: uuid.UUID | None = None, user_id: int | None = None, using: str = "default"
+) -> Iterator[None]:
+    """Open a transaction whose row policies admit one person's rows, or what one user may choose from.
+
+    The setting is local to the transaction, so a pooled connection carries none on. Within another tenant's
+    transaction it holds for the inner block alone.
+    """
+    connection = connections[using]
+    nested = connection.in_atomic_block
+    with transaction.atomic(using=using), connection.cursor() as cursor:
+        before: tuple[str, str] | None = None
+        if nested:
+            cursor.execute(_GET)
+            before = tuple(word or "" for word in cursor.fetchone())
+        cursor.execute(_SET, [str(person_id or ""), str(user_id or "")])
+        yield
+        if before is not None and not connection.needs_rollback:
+            cursor.execute(_SET, before)
