@@ -15,6 +15,7 @@ import stat
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from phr.ops.embedded.errors import EmbeddedError
 
@@ -32,7 +33,7 @@ class Account:
     name: str
     switch: bool
 
-    def popen_options(self) -> dict[str, object]:
+    def popen_options(self) -> dict[str, Any]:
         """Return the arguments of ``subprocess`` that make the child run as this account."""
         if not self.switch:
             return {}
