@@ -14,8 +14,9 @@ PROFILES: Final = Path(__file__).parent / "profiles"
 def load_registry(extra: Path | None = None) -> Mapping[str, Profile]:
     """Load every `*.toml` of our own folder and then of `extra`, in the order of their ids.
 
-    A profile in `extra` takes the place of ours with the same id, so that an operator can mend a quirk without
-    waiting for a release. Raises `ProfileError` for the first file that is not right, and when `extra` is no folder.
+    A profile in `extra` takes the place of ours with the same id, so that an operator can mend a quirk
+    without waiting for a release. Raises `ProfileError` for the first file that is not right, and when
+    `extra` is no folder.
     """
     found = {path.stem: path for path in sorted(PROFILES.glob("*.toml"))}
     if extra is not None:

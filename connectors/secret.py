@@ -14,9 +14,9 @@ class Secret:
     __slots__ = ("_value",)
 
     def __init__(self, value: str) -> None:
-        """Wrap `value`, which must be a non-empty string."""
-        if not isinstance(value, str) or not value:
-            msg = "a secret is a non-empty string"
+        """Wrap `value`, which must not be empty."""
+        if not value:
+            msg = "a secret is not empty"
             raise ValueError(msg)
         self._value = value
 

@@ -1,0 +1,126 @@
+"""The authorization request and its answer (PURE).
+
+SMART App Launch 2.2 "Obtain authorization code"; RFC 7636 (PKCE); RFC 9207 (`iss` in the answer). Never the
+implicit flow, and no secret in an address: a browser's history keeps it.
+"""
+
+import secrets
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from authlib.oauth2.rfc7636 import create_s256_code_challenge
+
+from connectors.errors import BadReply, Code, Denied, RetryLater
+from connectors.profile import Profile
+from connectors.smart.discovery import Server
+
+_STATE_BYTES: Final = 32  # 256 bits; the specification asks for 122
+_VERIFIER_BYTES: Final = 64  # 86 characters; RFC 7636 allows 43 to 128
+_LONGEST_CODE: Final = 8192  # some servers put a whole JWT there; beyond this it is no code
+
+_ANSWERS: Final[dict[str, Code]] = {
+    "access_denied": "access_denied",
+    "invalid_scope": "bad_scope",
+    "unauthorized_client": "client_refused",
+    "invalid_client": "client_refused",
+    "login_required": "interaction_required",
+    "interaction_required": "interaction_required",
+    "consent_required": "interaction_required",
+}
+
+
+def new_state() -> str:
+    """Return a fresh `state` of 256 bits: the caller binds it to user and session."""
+    return secrets.token_urlsafe(_STATE_BYTES)
+
+
+def new_nonce() -> str:
+    """Return a fresh `nonce` of 256 bits, which the id_token must repeat."""
+    return secrets.token_urlsafe(_STATE_BYTES)
+
+
+def new_code_verifier() -> str:
+    """Return a fresh PKCE verifier of 86 characters; one for each attempt."""
+    return secrets.token_urlsafe(_VERIFIER_BYTES)
+
+
+def authorization_url(
+    *,
+    server: Server,
+    profile: Profile,
+    client_id: str,
+    redirect_uri: str,
+    scope: str,
+    state: str,
+    code_verifier: str,
+    nonce: str | None,
+    base_url: str,
+    launch: str | None = None,
+) -> str:
+    """Return the address to which the person's browser is sent.
+
+    `launch`: the value that an EHR handed us, for an EHR launch. The nonce is sent when `scope` asks for an
+    id_token and the profile does not say otherwise. Raises `BadReply` when the profile demands PKCE and the
+    server lists other methods alone.
+    """
+    parameters = {
+        "response_type": "code",
+        "client_id": client_id,
+        "redirect_uri": redirect_uri,
+        "scope": scope,
+        "state": state,
+    }
+    if profile.auth.aud != "omit":
+        parameters["aud"] = base_url.rstrip("/") if profile.auth.aud == "strip_slash" else base_url
+    if launch is not None:
+        parameters["launch"] = launch
+    if nonce is not None and sends_nonce(profile=profile, scope=scope):
+        parameters["nonce"] = nonce
+    if profile.auth.pkce != "off":
+        methods = server.code_challenge_methods
+        if profile.auth.pkce == "required" and methods and "S256" not in methods:
+            raise BadReply("bad_discovery")
+        parameters["code_challenge"] = create_s256_code_challenge(code_verifier)
+        parameters["code_challenge_method"] = "S256"
+    parts = urlsplit(server.authorization_endpoint)
+    # What the endpoint's own query says stays, but it may not speak in our name.
+    own = [
+        (name, value)
+        for name, value in parse_qsl(parts.query, keep_blank_values=True)
+        if name not in parameters
+    ]
+    query = urlencode([*own, *parameters.items()])
+    return urlunsplit((parts.scheme, parts.netloc, parts.path, query, ""))
+
+
+def sends_nonce(*, profile: Profile, scope: str) -> bool:
+    """Say whether a request for `scope` carries a nonce, so that the id_token must repeat it."""
+    return profile.auth.nonce and "openid" in scope.split()
+
+
+def code_from(*, answer: Mapping[str, str], server: Server, profile: Profile) -> str:
+    """Return the authorization code in the query of a callback whose `state` the caller has found to be ours.
+
+    `server`: the one pinned when the attempt began; nothing is ever taken from the callback but the code.
+    Raises `Denied` when the portal or the person said no, and when `iss` names another issuer than the
+    pinned ones (RFC 9207: the answer was mixed up with that of another server); `RetryLater` when the
+    portal is busy; `BadReply` when there is no code.
+    """
+    issuers = accepted_issuers(server=server, profile=profile)
+    if issuers and answer.get("iss", issuers[0]) not in issuers:
+        raise Denied("foreign_host")
+    if "error" in answer:
+        error = answer["error"]
+        if error in {"server_error", "temporarily_unavailable"}:
+            raise RetryLater("server_error")
+        raise Denied(_ANSWERS.get(error, "request_refused"))
+    code = answer.get("code", "")
+    if not code or len(code) > _LONGEST_CODE:
+        raise BadReply("bad_response")
+    return code
+
+
+def accepted_issuers(*, server: Server, profile: Profile) -> tuple[str, ...]:
+    """Return the issuers that may speak for this server: those of the profile, else the discovered one."""
+    return profile.auth.issuers or ((server.issuer,) if server.issuer else ())
