@@ -304,5 +304,5 @@ def _next_url(links: list[_Link], base_url: str) -> str | None:
     return None
 
 
-def _total(value: float | None) -> int | None:
+def _total(value: object) -> int | None:
     return value if isinstance(value, int) and value >= 0 else None
