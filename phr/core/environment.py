@@ -1,8 +1,9 @@
 """Every variable that the program reads from its environment, declared once.
 
 ``read()`` turns the environment into one typed, frozen ``Environment``, or raises ``WrongSetting`` with a
-sentence that says which variable is wrong and how a right value looks. It imports nothing of Django: ``manage.py``
-and the supervisor read it before there are settings. ``.env.example`` documents the same; a test compares them.
+sentence that says which variable is wrong and how a right value looks. It imports nothing of Django:
+``manage.py`` and the supervisor read it before there are settings. ``.env.example`` documents the same; a
+test compares them.
 """
 
 from __future__ import annotations

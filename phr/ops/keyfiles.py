@@ -1,7 +1,7 @@
 """The two keys of an embedded installation, made once and never again.
 
-A lost keyring is lost tokens: generating a new one in its place would look like a start and be the end of every
-connection, so data without its key stop the start and nothing is changed.
+A lost keyring is lost tokens: generating a new one in its place would look like a start and be the end of
+every connection, so data without its key stop the start and nothing is changed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ _MAKERS: Mapping[str, Callable[[], str]] = {"PHR_SECRET_KEY": _secret_key, "PHR_
 
 
 def ensure(*, layout: Layout, environ: Mapping[str, str], may_make: bool) -> dict[str, str]:
-    """Return NAME_FILE variables for the keys that ``environ`` does not give, making the files at the first start.
+    """Return NAME_FILE variables for the keys that ``environ`` does not give, making the files at the first
+    start.
 
     Raises WrongSetting when a key is missing and data exist that need it, or when we may not make one.
     """
@@ -42,8 +43,8 @@ def ensure(*, layout: Layout, environ: Mapping[str, str], may_make: bool) -> dic
                 raise WrongSetting(f"{name} is not set: give it, or {name}_FILE (see .env.example).")
             if layout.has_database():
                 raise WrongSetting(
-                    f"The key file {path} is missing, and the data in {layout.data_dir} need it: put it back from "
-                    "your backup. Nothing was changed."
+                    f"The key file {path} is missing, and the data in {layout.data_dir} need it: "
+                    "put it back from your backup. Nothing was changed."
                 )
             write_private(path, make() + "\n", mode=0o400)
         found[f"{name}_FILE"] = str(path)

@@ -72,7 +72,8 @@ class Layout:
             ) from None
         if not os.access(self.data_dir, os.W_OK | os.X_OK):
             raise EmbeddedError(
-                f"PHR_DATA_DIR {self.data_dir} belongs to another user: start as that user, or set another folder."
+                f"PHR_DATA_DIR {self.data_dir} belongs to another user: "
+                "start as that user, or set another folder."
             )
 
     def fresh_log(self, name: str) -> Path:

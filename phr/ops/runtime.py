@@ -56,7 +56,8 @@ def read(layout: Layout) -> Running | None:
 
 
 def prepare(environ: MutableMapping[str, str]) -> Callable[[], None]:
-    """Fill ``environ`` with the keys and the database that it does not name; call the returned function at the end.
+    """Fill ``environ`` with the keys and the database that it does not name; call the returned function at
+    the end.
 
     Raises WrongSetting or EmbeddedError, each with one sentence.
     """
@@ -88,8 +89,8 @@ def ensure_database(layout: Layout) -> tuple[Mapping[str, str], Callable[[], Non
             return running.environment, lambda: None
         if not stack.is_free():
             raise EmbeddedError(
-                f"The stack of {layout.data_dir} (pid {stack.signed().strip()}) has been starting for more than "
-                f"{_STACK_SECONDS:.0f} s: see {layout.logs}."
+                f"The stack of {layout.data_dir} (pid {stack.signed().strip()}) has been starting for "
+                f"more than {_STACK_SECONDS:.0f} s: see {layout.logs}."
             )
     use = Lock(layout.users_lock)
     use.take(shared=True, wait=True)

@@ -1,8 +1,8 @@
 """As root, the embedded servers run as somebody unprivileged: Postgres refuses root, and is right.
 
 Nothing of the machine is changed for it: no account is added, no parent folder gets another mode. Where that
-account cannot reach the data or the programs (a repository under a home of mode 700), they go to a folder of their
-own under ``ELSEWHERE`` and a pointer file in the data folder remembers where.
+account cannot reach the data or the programs (a repository under a home of mode 700), they go to a folder
+of their own under ``ELSEWHERE`` and a pointer file in the data folder remembers where.
 """
 
 from __future__ import annotations
@@ -64,7 +64,8 @@ class Account:
 
 
 def choose(data_dir: Path) -> Account:
-    """Return who the servers of ``data_dir`` run as: ourselves; as root the data's owner, sudo's user, or nobody.
+    """Return who the servers of ``data_dir`` run as: ourselves; as root the data's owner, sudo's user, or
+    nobody.
 
     Raises EmbeddedError when we are root and the machine has no unprivileged account.
     """

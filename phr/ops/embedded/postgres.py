@@ -1,7 +1,7 @@
 """PostgreSQL from a pip wheel: initialise, start, stop, and the sentences for what can be wrong.
 
-It listens on a unix socket in a private folder of the data (no port that others see), or on loopback where that
-path would be longer than a socket's may be; a password (scram-sha-256) is asked for either way.
+It listens on a unix socket in a private folder of the data (no port that others see), or on loopback where
+that path would be longer than a socket's may be; a password (scram-sha-256) is asked for either way.
 """
 
 from __future__ import annotations
@@ -74,8 +74,8 @@ _FORGETFUL = {
 class Postgres:
     """One embedded server; ``data_dir`` holds its files, or a pointer to where they had to go.
 
-    ``port`` None: a unix socket if its path is short enough, else any free loopback port. ``durable`` False is for
-    tests: faster, and a crash of the machine loses data. ``log`` None: ``server.log`` beside the data.
+    ``port`` None: a unix socket if its path is short enough, else any free loopback port. ``durable`` False
+    is for tests: faster, and a crash of the machine loses data. ``log`` None: ``server.log`` beside the data.
     """
 
     def __init__(
@@ -127,8 +127,8 @@ class Postgres:
     def start(self, *, orphan: bool = False) -> None:
         """Start and wait until it takes connections; the database exists then.
 
-        ``orphan``: the server outlives this process (somebody else will stop it). Raises EmbeddedError when it is
-        running already, does not become ready, or the port is taken.
+        ``orphan``: the server outlives this process (somebody else will stop it). Raises EmbeddedError when
+        it is running already, does not become ready, or the port is taken.
         """
         self.initialise()
         pid = self.pid()
@@ -146,7 +146,9 @@ class Postgres:
         self._ensure_database()
 
     def stop(self) -> None:
-        """Stop at once but orderly: sessions are ended, everything is written. Nothing running is no error."""
+        """Stop at once but orderly: sessions are ended, everything is written. Nothing running is no
+        error.
+        """
         pid = self._process.pid if self._process else self.pid()
         if pid is None or not self._signal(pid, signal.SIGINT):
             self._process = None
@@ -275,7 +277,8 @@ class Postgres:
     def _address(self, database: str) -> DatabaseAddress:
         lines = self._pid_file()
         socket_folder = self._socket_folder()
-        # Lines of postmaster.pid: pid, data directory, start time, port, socket folder, address, shared memory.
+        # Lines of postmaster.pid: pid, data directory, start time, port, socket folder, address, shared
+        # memory.
         port = int(lines[3]) if len(lines) > 3 and lines[3].isdecimal() else self._port or _SOCKET_PORT
         password = (self._folder / "password").read_text(encoding="utf-8").strip()
         return DatabaseAddress(
@@ -312,8 +315,8 @@ class Postgres:
     def _clear_stale_pid(self) -> None:
         """Remove the pid file of a crashed run when its number belongs to another program by now.
 
-        Postgres itself trusts a number that is alive and refuses to start. A backend that outlived its postmaster
-        still works in the data folder: then we refuse too.
+        Postgres itself trusts a number that is alive and refuses to start. A backend that outlived its
+        postmaster still works in the data folder: then we refuse too.
         """
         lines = self._pid_file()
         if not lines:

@@ -1,7 +1,8 @@
-"""Valkey from a pip wheel: the broker, which is a doorbell. It writes nothing to disk and may be lost at any time.
+"""Valkey from a pip wheel: the broker, which is a doorbell. It writes nothing to disk and may be lost at
+any time.
 
-It listens on loopback with a generated password: the one form of address (``redis://``) that the broker library,
-the client library and every tool read alike.
+It listens on loopback with a generated password: the one form of address (``redis://``) that the broker
+library, the client library and every tool read alike.
 """
 
 from __future__ import annotations
@@ -53,11 +54,12 @@ class Valkey:
     def __init__(self, data_dir: Path, port: int | None = None, *, log: Path | None = None) -> None:
         self._asked, self._asked_port, self._log = data_dir.absolute(), port, log
         self._port = 0
+        self._was_ready = False
         self._password = ""
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start and wait until it answers.
+        """Start and wait until it answers; once started, its address stays the same over restarts.
 
         Raises EmbeddedError when the port is taken or the server does not become ready.
         """
@@ -65,10 +67,11 @@ class Valkey:
             raise EmbeddedError(f"Valkey is running already (pid {self._process.pid}).")
         if self._asked_port is not None and not port_is_free(self._asked_port):
             raise EmbeddedError(f"Port {self._asked_port} is taken: choose another for Valkey.")
-        self._password = secrets.token_urlsafe(32)
+        self._password = self._password or secrets.token_urlsafe(32)
         for _ in range(_ATTEMPTS):
-            self._port = self._asked_port or free_port()
+            self._port = self._port if self._was_ready else self._asked_port or free_port()
             if self._launch():
+                self._was_ready = True
                 return
             self.stop()
         raise EmbeddedError(f"Valkey did not start; its log {self.log} ends: {last_line(self.log)}")

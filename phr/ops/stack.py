@@ -1,0 +1,79 @@
+"""The parts of the embedded stack, in the order of their start: what each is, and how one knows that it is
+ready.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from phr.ops.embedded.processes import LOOPBACK
+
+ROOT = Path(__file__).resolve().parents[2]
+MANAGE = (sys.executable, str(ROOT / "manage.py"))
+
+# The demo's portals: three products that behave differently, known by the names of their profiles' files.
+DEMO_PORTALS_FILE = "portals.json"
+_WEB_THREADS = 6
+
+
+def prepare_command() -> tuple[str, ...]:
+    """Migrations and static files."""
+    return (sys.executable, "-m", "phr.ops.prepare")
+
+
+def web_command(port: int) -> tuple[str, ...]:
+    """The web server."""
+    return (
+        *(sys.executable, "-m", "granian", "--interface", "wsgi", "--no-ws", "--no-access-log"),
+        *("--host", LOOPBACK, "--port", str(port)),
+        *("--workers", "1", "--blocking-threads", str(_WEB_THREADS), "--workers-kill-timeout", "5"),
+        "phr.wsgi:application",
+    )
+
+
+def worker_command(ready_file: Path) -> tuple[str, ...]:
+    """The worker with beat."""
+    return (sys.executable, "-m", "phr.ops.worker", str(ready_file))
+
+
+def sandbox_command(*, announce: Path, state: Path, base_url: str) -> tuple[str, ...]:
+    """The demo's sandbox portals."""
+    return (
+        *(*MANAGE, "sandbox", "--demo", "--announce", str(announce), "--state", str(state)),
+        *("--redirect-uri", f"{base_url}/callback/{{slug}}/"),
+    )
+
+
+def demo_command(portals: Path) -> tuple[str, ...]:
+    """The seeding of the demo's person, registrations and connected sources."""
+    return (sys.executable, "-m", "phr.ops.demo", str(portals))
+
+
+def web_answers(*, port: int, base_url: str) -> bool:
+    """Whether the web says that it is alive."""
+    request = f"GET /healthz HTTP/1.1\r\nHost: {urlsplit(base_url).netloc}\r\nConnection: close\r\n\r\n"
+    with suppress(OSError), socket.create_connection((LOOPBACK, port), timeout=5) as connection:
+        connection.sendall(request.encode())
+        return connection.recv(64).startswith((b"HTTP/1.1 200", b"HTTP/1.0 200"))
+    return False
+
+
+def announced(path: Path) -> tuple[dict[str, Any], ...]:
+    """Return the portals that a sandbox has announced: those of one JSON list; none as long as there is no
+    file.
+    """
+    with suppress(OSError, ValueError):
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return tuple(found)
+    return ()
+
+
+def hosts(portals: tuple[dict[str, Any], ...]) -> str:
+    """Return the host:port pairs of portals as PHR_EGRESS_ALLOW lists them."""
+    return ",".join(sorted({urlsplit(str(portal["base_url"])).netloc for portal in portals}))
