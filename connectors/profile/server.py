@@ -40,6 +40,8 @@ class Server:
     refresh_returned: bool = True
     refresh_rotates: bool = False
     refresh_needs_scope: bool = False
+    # The answer at the redirect address names its issuer (RFC 9207).
+    authorization_iss: bool = False
 
     # --- search
     total: Literal["result", "page", "absent"] = "result"
@@ -54,6 +56,8 @@ class Server:
     refused_answer: RefusedAnswer = "403_outcome"
     # Every page carries an OperationOutcome entry of mode "outcome".
     outcome_entry: bool = False
+    # How an attachment points at its Binary.
+    attachment_url: Literal["relative", "absolute"] = "relative"
     # Resources carry meta.versionId and meta.lastUpdated.
     meta: bool = True
     # `_lastUpdated` is answered.
