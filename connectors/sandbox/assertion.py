@@ -1,0 +1,60 @@
+"""private_key_jwt: a client that proves itself with a signed assertion (RFC 7523; SMART App Launch 2.2)."""
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from typing import Final, cast
+
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet, KeySetSerialization
+
+from connectors.sandbox.grants import Grants, Registered, digest
+
+ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+ALGORITHMS: Final = ["RS384", "ES384"]
+# SMART: the assertion lives five minutes at most.
+MAX_SECONDS: Final = 300
+
+
+def authenticate_assertion(
+    *, form: Mapping[str, str], clients: Grants, audiences: Sequence[str]
+) -> Registered | None:
+    """Return the client whose assertion the form carries, or None when there is none or it does not hold.
+
+    Checked: algorithm, signature by a registered key, iss = sub = client, audience, life of five minutes at most, and
+    that its `jti` was not seen before.
+    """
+    if form.get("client_assertion_type") != ASSERTION_TYPE:
+        return None
+    assertion = form.get("client_assertion", "")
+    client = clients.client(_claimed_issuer(assertion))
+    if client is None or client.method != "private_key_jwt" or client.jwks is None:
+        return None
+    try:
+        keys = KeySet.import_key_set(cast(KeySetSerialization, client.jwks))
+        claims = jwt.decode(assertion, keys, algorithms=ALGORITHMS).claims
+    except (JoseError, ValueError):
+        return None
+    expires, now = claims.get("exp"), clients.now()
+    if claims.get("sub") != client.id or form.get("client_id", client.id) != client.id:
+        return None
+    if not isinstance(expires, int) or not now < expires <= now + MAX_SECONDS + 5:
+        return None
+    audience = claims.get("aud")
+    if not set(audience if isinstance(audience, list) else [audience]) & set(audiences):
+        return None
+    seen = f"jti:{digest(str(claims.get('jti')))}"
+    if not claims.get("jti") or clients.database.setting(seen):
+        return None
+    clients.database.set_setting(seen, str(expires))
+    return client
+
+
+def _claimed_issuer(assertion: str) -> str:
+    """Read who the assertion says it is from: it chooses the keys, and is worth nothing before they verify."""
+    try:
+        payload = assertion.split(".")[1]
+        return str(json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["iss"])
+    except (IndexError, KeyError, TypeError, ValueError):
+        return ""

@@ -1,0 +1,148 @@
+"""The pages a person sees at a sandbox portal: sign in, consent, and what went wrong (PURE)."""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from importlib.resources import files
+from typing import Final
+
+from connectors.sandbox import scopes
+from connectors.sandbox.spec import Account
+
+NOTICE: Final = "This is a sandbox portal. It holds nobody's real record."
+WORDS: Final[Mapping[str, str]] = {
+    "*": "Everything in the record",
+    "AllergyIntolerance": "Allergies",
+    "Appointment": "Appointments",
+    "Binary": "Files of documents",
+    "CarePlan": "Care plans",
+    "CareTeam": "Care teams",
+    "Claim": "Claims",
+    "Condition": "Problems and diagnoses",
+    "Coverage": "Insurance coverage",
+    "Device": "Implants and devices",
+    "DiagnosticReport": "Laboratory and imaging reports",
+    "DocumentReference": "Notes, letters and other documents",
+    "Encounter": "Visits",
+    "ExplanationOfBenefit": "What the insurance paid",
+    "FamilyMemberHistory": "Family history",
+    "Goal": "Health goals",
+    "Immunization": "Vaccinations",
+    "Location": "Places of care",
+    "Medication": "Medications",
+    "MedicationDispense": "Medications handed out",
+    "MedicationRequest": "Prescriptions",
+    "Observation": "Results, vital signs and other observations",
+    "Organization": "Hospitals and practices",
+    "Patient": "Name, birth date, address",
+    "Practitioner": "Doctors and other staff",
+    "PractitionerRole": "Roles of staff",
+    "Procedure": "Procedures",
+    "Provenance": "Where each record comes from",
+    "QuestionnaireResponse": "Questionnaires you answered",
+    "RelatedPerson": "Relatives and contacts",
+    "ServiceRequest": "Orders and referrals",
+    "Specimen": "Samples taken",
+}
+LAUNCH_WORDS: Final[Mapping[str, str]] = {
+    "openid": "Know that it is you",
+    "offline_access": "Keep reading while you are away, until you end it",
+    "online_access": "Keep reading while you are signed in here",
+}
+
+
+def stylesheet() -> bytes:
+    """Return the style sheet of all pages."""
+    return files(__package__).joinpath("portal.css").read_bytes()
+
+
+def front(*, portal: str, base_url: str, accounts: Sequence[Account]) -> str:
+    """Show what this address is."""
+    people = "".join(
+        f"<li>{escape(account.name)}: <code>{escape(account.username)}</code> /"
+        f" <code>{escape(account.password)}</code></li>"
+        for account in accounts
+    )
+    inner = f"<p>Its FHIR address is</p><p><code class=address>{escape(base_url)}</code></p>"
+    inner += (
+        f"<p>These people can sign in when an app asks for their record:</p><ul>{people}</ul>"
+        if people
+        else ""
+    )
+    return _page(portal=portal, title=portal, inner=inner)
+
+
+def sign_in(
+    *, portal: str, app: str, ticket: str, accounts: Sequence[Account], chosen: int = 0, wrong: bool = False
+) -> str:
+    """Ask who it is. The chosen demo account is filled in; the others are links that fill in theirs."""
+    account = accounts[chosen] if chosen < len(accounts) else None
+    username = escape(account.username if account else "", quote=True)
+    password = escape(account.password if account else "", quote=True)
+    others = "".join(
+        f'<li><a href="/oauth2/sign-in?ticket={escape(ticket)}&amp;account={position}">{escape(other.name)}</a></li>'
+        for position, other in enumerate(accounts)
+        if position != chosen
+    )
+    problem = "<p class=problem role=alert id=problem>Name and password do not match.</p>" if wrong else ""
+    marks = " aria-invalid=true aria-describedby=problem" if wrong else ""
+    filled = "<p class=hint>The demo account is filled in. Continue with it.</p>" if account else ""
+    inner = f"""<p>Sign in, so that <strong>{escape(app)}</strong> can ask for your record.</p>
+{problem}{filled}
+<form method=post action="/oauth2/sign-in">
+<input type=hidden name=ticket value="{escape(ticket, quote=True)}">
+<label for=username>User name</label>
+<input id=username name=username autocomplete=username required value="{username}"{marks}>
+<label for=password>Password</label>
+<input id=password name=password type=password autocomplete=current-password required value="{password}"{marks}>
+<button class=primary>Sign in</button>
+</form>"""
+    if others:
+        inner += f"<section><h2>Sign in as somebody else</h2><ul>{others}</ul></section>"
+    return _page(portal=portal, title="Sign in", inner=inner)
+
+
+def consent(*, portal: str, app: str, ticket: str, account: Account, scope: str) -> str:
+    """Ask whether the app may have what it asks for, in words."""
+    data = "".join(f"<li>{escape(WORDS.get(name, name))}</li>" for name in scopes.types(scope))
+    asked = scope.split()
+    rights = "".join(f"<li>{escape(words)}</li>" for name, words in LAUNCH_WORDS.items() if name in asked)
+    inner = f"""<p><strong>{escape(app)}</strong> asks to read the record of
+<strong>{escape(account.name)}</strong>.</p>
+<section><h2>It could read</h2><ul class=scopes>{data or "<li>Nothing but who you are</li>"}</ul></section>
+<section><h2>It could</h2><ul>{rights or "<li>Nothing else</li>"}</ul></section>
+<details><summary>The same in technical words</summary><p><code>{escape(scope)}</code></p></details>
+<form method=post action="/oauth2/consent">
+<input type=hidden name=ticket value="{escape(ticket, quote=True)}">
+<div class=choices>
+<button class=primary name=decision value=allow>Allow</button>
+<button name=decision value=deny>Deny</button>
+</div>
+</form>"""
+    return _page(portal=portal, title="Allow access?", inner=inner)
+
+
+def problem(*, portal: str, text: str) -> str:
+    """Say what went wrong and what to do."""
+    return _page(portal=portal, title="This did not work", inner=f"<p role=alert>{escape(text)}</p>")
+
+
+def _page(*, portal: str, title: str, inner: str) -> str:
+    return f"""<!doctype html>
+<html lang=en>
+<head>
+<meta charset=utf-8>
+<meta name=viewport content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>{escape(title)} · {escape(portal)}</title>
+<link rel=stylesheet href="/portal.css">
+</head>
+<body>
+<p class=notice role=note>{NOTICE}</p>
+<main>
+<p class=portal>{escape(portal)}</p>
+<h1>{escape(title)}</h1>
+{inner}
+</main>
+</body>
+</html>
+"""
