@@ -1,0 +1,48 @@
+"""Every address of the program. Whose record it is stands in the path."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, include, path
+
+from phr.web.views import connect, home, people, sources, timeline
+
+handler400 = "phr.web.views.errors.bad_request"
+handler403 = "phr.web.views.errors.forbidden"
+handler404 = "phr.web.views.errors.not_found"
+handler500 = "phr.web.views.errors.server_error"
+
+record: list[URLPattern | URLResolver] = [
+    path("timeline/", timeline.timeline, name="timeline"),
+    path("facts/<uuid:fact_id>/", timeline.fact, name="fact"),
+    path("visits/<uuid:visit_id>/", timeline.visit, name="visit"),
+    path("sources/", sources.sources, name="sources"),
+    path("sources/connect/", connect.search, name="connect"),
+    path("sources/connect/<int:portal_id>/", connect.portal, name="connect_portal"),
+    path("sources/connect/<int:portal_id>/begin/", connect.begin, name="connect_begin"),
+    path("sources/<uuid:source_id>/", sources.source, name="source"),
+    path("sources/<uuid:source_id>/sync/", sources.sync, name="source_sync"),
+    path("sources/<uuid:source_id>/reconnect/", connect.reconnect, name="source_reconnect"),
+    path("sources/<uuid:source_id>/disconnect/", sources.disconnect, name="source_disconnect"),
+    path("sources/<uuid:source_id>/quarantine/", sources.quarantine, name="quarantine"),
+]
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", home.home, name="home"),
+    path("people/", people.people, name="people"),
+    path("p/<uuid:person_id>/", include(record)),
+    path("callback/<slug:slug>/", connect.callback, name="callback"),
+    path("appearance/", home.appearance, name="appearance"),
+    path("account/", home.account, name="account"),
+    path("account/", include("allauth.urls")),
+    path("admin/", admin.site.urls),
+]
+
+if settings.DEBUG:
+    from phr.web import styleguide
+
+    urlpatterns += [
+        path("styleguide/", styleguide.styleguide, name="styleguide"),
+        path("styleguide/<slug:name>/", styleguide.state, name="styleguide_state"),
+    ]

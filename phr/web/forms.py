@@ -1,0 +1,93 @@
+"""What a reader may send: the filters of the timeline, and the few forms of our own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Final
+
+from django import forms
+from django.http import QueryDict
+from django.utils import timezone
+from django.utils.dateparse import parse_date
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from phr.timeline.queries.shapes import TimelineFilters
+
+# More filters than kinds and sources exist are a mistake or an attack; the rest is left out, saying so.
+FILTERS_MAX: Final = 40
+TEXT_MAX: Final = 200
+CURSOR_MAX: Final = 200
+
+
+def read_filters(params: QueryDict) -> tuple[TimelineFilters, tuple[str, ...]]:
+    """Return what the address asks for, and a sentence for each part of it that could not be used."""
+    faults: list[str] = []
+    first = _day(params.get("from", ""), faults=faults)
+    last = _day(params.get("to", ""), faults=faults)
+    if first and last and first > last:
+        faults.append(_("The first date was after the last, so the two were exchanged."))
+        first, last = last, first
+    filters = TimelineFilters(
+        kinds=_several(params.getlist("kind"), faults=faults),
+        sources=_several(params.getlist("source"), faults=faults),
+        date_from=first,
+        date_to=last,
+        q=_clean(params.get("q", ""))[:TEXT_MAX].strip(),
+        after=_clean(params.get("after", ""))[:CURSOR_MAX],
+    )
+    return filters, tuple(faults)
+
+
+def _several(values: Sequence[str], *, faults: list[str]) -> tuple[str, ...]:
+    chosen = tuple(dict.fromkeys(_clean(value) for value in values if value))
+    if len(chosen) > FILTERS_MAX:
+        faults.append(_("There were more filters than anybody needs; the first were used."))
+    return chosen[:FILTERS_MAX]
+
+
+def _day(text: str, *, faults: list[str]) -> date | None:
+    if not text:
+        return None
+    try:
+        day = parse_date(text)
+    except ValueError:
+        day = None
+    if day is None:
+        faults.append(_("A date in the address could not be read and was left out."))
+    return day
+
+
+def _clean(text: str) -> str:
+    # Postgres takes no NUL in a text, and a lone surrogate cannot be encoded for it.
+    return text.replace("\x00", "").encode("utf-8", "ignore").decode()
+
+
+class PersonForm(forms.Form):
+    """Begin a record."""
+
+    name = forms.CharField(
+        label=gettext_lazy("Name"),
+        max_length=200,
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    birth_date = forms.DateField(
+        label=gettext_lazy("Birth date"),
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+    )
+
+    def clean_birth_date(self) -> date | None:
+        """Nobody is born tomorrow."""
+        born: date | None = self.cleaned_data["birth_date"]
+        if born is not None and born > timezone.localdate():
+            raise forms.ValidationError(_("A birth date lies in the past."))
+        return born
+
+
+class ThemeForm(forms.Form):
+    """Choose the colours."""
+
+    theme = forms.ChoiceField(choices=[("system", ""), ("light", ""), ("dark", "")])
+    next = forms.CharField(required=False, max_length=2000)
