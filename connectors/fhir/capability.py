@@ -41,6 +41,11 @@ class Capability:
     resources: Mapping[str, ResourceCapability]
     operations: frozenset[str]
 
+    @property
+    def is_r4(self) -> bool:
+        """Whether the server speaks R4 (4.0.x, and 4.3 which keeps its clinical types), or does not say."""
+        return not self.fhir_version or self.fhir_version.startswith("4.")
+
     def offers(self, resource_type: str) -> bool:
         """Say whether the type is listed; a statement without any list excludes nothing."""
         return not self.resources or resource_type in self.resources

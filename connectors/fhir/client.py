@@ -9,7 +9,7 @@ import binascii
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final, Literal
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import msgspec
 
@@ -19,6 +19,7 @@ from connectors.fhir.bundle import Entry, Page, is_html, read_page, read_resourc
 from connectors.fhir.capability import Capability, read_capability
 from connectors.fhir.failure import Kind, failure
 from connectors.fhir.outcome import read_issues
+from connectors.fhir.query import encode_query
 from connectors.fhir.references import relative_reference
 from connectors.profile import Profile
 from connectors.secret import Secret
@@ -26,8 +27,6 @@ from connectors.secret import Secret
 # What a US Core client of another house waits for one answer; a drip counts against it like silence.
 DEADLINE_SECONDS: Final = 60.0
 _FHIR_JSON: Final = frozenset({"application/fhir+json", "application/json+fhir", "application/json"})
-# Left as they are in a query: FHIR's own separators, which servers of all kinds read unencoded.
-_SAFE: Final = ",:|/$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +72,11 @@ class FhirClient:
         return f"FhirClient({self._profile.id})"
 
     def search_url(self, resource_type: str, params: Iterable[tuple[str, str]]) -> str:
-        """Return the address of a search: repeated parameters stay repeated and in order.
+        """Return the address of a search: repeated parameters stay repeated and in order."""
+        return self.query_url(resource_type, encode_query(params))
 
-        `|`, `,` and `/` are sent as they stand, as servers are known to want them; `+` is always encoded.
-        """
-        query = "&".join(f"{quote(name, safe=':')}={quote(value, safe=_SAFE)}" for name, value in params)
+    def query_url(self, resource_type: str, query: str) -> str:
+        """Return the address of a search whose query is already written, as `PlanStep.text` is."""
         return f"{self._base_url}/{resource_type}" + (f"?{query}" if query else "")
 
     def page(self, url: str) -> Page:
