@@ -1,0 +1,232 @@
+"""The strict loader: a profile either says what we understand, or does not load."""
+
+from dataclasses import FrozenInstanceError
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from connectors.errors import ProfileError
+from connectors.profile import US_CORE_RESOURCES, ErrorRule, Profile, load_profile
+
+HEAD = """
+id = "acme"
+name = "Acme"
+status = "documented"
+checked_on = 2026-08-31
+documentation = ["https://acme.example/docs"]
+"""
+AUTH = '[auth]\nclients = ["public"]\n'
+SCOPES = '[scopes]\nversion = "v2"\nstyle = "enumerated"\n'
+REFRESH = '[refresh]\nstyle = "rotating"\n'
+
+
+def load(folder: Path, text: str, *, name: str = "acme.toml") -> Profile:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return load_profile(path)
+
+
+def fault(folder: Path, text: str) -> ProfileError:
+    with pytest.raises(ProfileError) as caught:
+        load(folder, text)
+    assert caught.value.file == "acme.toml"
+    return caught.value
+
+
+def test_it_loads_the_least_that_a_profile_says(tmp_path: Path) -> None:
+    profile = load(tmp_path, HEAD + AUTH + SCOPES + REFRESH)
+
+    assert profile.id == "acme"
+    assert profile.checked_on == date(2026, 8, 31)
+    assert profile.auth.clients == ("public",)
+    assert profile.auth.pkce == "send"
+    assert profile.scopes.resources == US_CORE_RESOURCES
+    assert profile.fhir.accept == "application/fhir+json"
+    assert profile.limits.connections <= 5
+    assert profile.errors == ()
+
+
+def test_it_reads_tables_lists_and_rules(tmp_path: Path) -> None:
+    profile = load(
+        tmp_path,
+        HEAD
+        + AUTH
+        + SCOPES
+        + REFRESH
+        + "[search]\ncounts = {Observation = 50}\n"
+        + '[search.queries]\nObservation = ["category=laboratory", ""]\n'
+        + '[[errors]]\nstatus = 404\nmeaning = "unsupported"\n'
+        + '[[errors]]\nstatus = 400\nissue_code = "4113"\nmeaning = "retry"\n',
+    )
+
+    assert profile.search.counts == {"Observation": 50}
+    assert profile.search.queries == {"Observation": ("category=laboratory", "")}
+    assert profile.errors == (
+        ErrorRule(status=404, meaning="unsupported"),
+        ErrorRule(status=400, meaning="retry", issue_code="4113"),
+    )
+
+
+def test_nothing_in_it_can_be_changed(tmp_path: Path) -> None:
+    profile = load(tmp_path, HEAD + AUTH + SCOPES + REFRESH + "[search.counts]\nObservation = 50\n")
+
+    with pytest.raises(FrozenInstanceError):
+        profile.auth.pkce = "off"  # type: ignore[misc]
+    with pytest.raises(TypeError):
+        profile.search.counts["Patient"] = 1  # type: ignore[index]
+    with pytest.raises(TypeError):
+        profile.fhir.headers["x"] = "y"  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("extra", "key"),
+    [
+        ("[wishes]\nfast = true\n", "wishes"),
+        ("[paging]\nexpire = true\n", "paging.expire"),
+        ("[server]\nunsupported = 1\n", "server.unsupported"),
+        ('[[errors]]\nstatus = 404\nmeaning = "refused"\n[[errors]]\nstatus = 1\nwhy = 2\n', "errors[1].why"),
+    ],
+)
+def test_it_refuses_an_unknown_key(tmp_path: Path, extra: str, key: str) -> None:
+    error = fault(tmp_path, HEAD + AUTH + SCOPES + REFRESH + extra)
+
+    assert error.key == key
+    assert "not a key" in error.reason
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("", "id"),
+        (HEAD.replace("checked_on = 2026-08-31\n", "") + AUTH + SCOPES + REFRESH, "checked_on"),
+        (HEAD + SCOPES + REFRESH, "auth"),
+        (HEAD + "[auth]\nnonce = true\n" + SCOPES + REFRESH, "auth.clients"),
+        (HEAD + AUTH + '[scopes]\nversion = "v1"\n' + REFRESH, "scopes.style"),
+    ],
+)
+def test_it_refuses_a_file_that_leaves_out_a_fact(tmp_path: Path, text: str, key: str) -> None:
+    assert (fault(tmp_path, text).key, fault(tmp_path, text).reason) == (key, "is missing")
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        (HEAD.replace('"documented"', '"verified"') + AUTH + SCOPES + REFRESH, "status"),
+        (HEAD.replace("2026-08-31", '"last week"') + AUTH + SCOPES + REFRESH, "checked_on"),
+        (HEAD + '[auth]\nclients = "public"\n' + SCOPES + REFRESH, "auth.clients"),
+        (HEAD + '[auth]\nclients = ["client_secret_jwt"]\n' + SCOPES + REFRESH, "auth.clients[0]"),
+        (HEAD + AUTH + SCOPES + REFRESH + '[limits]\nconnections = "many"\n', "limits.connections"),
+        (HEAD + AUTH + SCOPES + REFRESH + "[search.counts]\nPatient = 1.5\n", "search.counts[...]"),
+    ],
+)
+def test_it_refuses_a_value_of_the_wrong_kind(tmp_path: Path, text: str, key: str) -> None:
+    assert fault(tmp_path, text).key == key
+
+
+COMPLETE = HEAD + AUTH + SCOPES + REFRESH
+CONFIDENTIAL = COMPLETE.replace('"public"', '"client_secret_basic"')
+NO_REFRESH = COMPLETE.replace('"rotating"', '"none"')
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        pytest.param(
+            COMPLETE.replace("[scopes]", 'pkce = "off"\n[scopes]'), "auth.pkce", id="public_without_pkce"
+        ),
+        pytest.param(NO_REFRESH, "scopes.offline", id="offline_without_refresh"),
+        pytest.param(
+            NO_REFRESH.replace("[refresh]", 'offline = ""\n[refresh]') + "idle_days = 3\n",
+            "refresh",
+            id="a_life_for_no_grant",
+        ),
+        pytest.param(
+            CONFIDENTIAL.replace("[scopes]", 'pkce = "off"\n[scopes]') + "[server]\npkce_required = true\n",
+            "auth.pkce",
+            id="pkce_off_where_it_is_required",
+        ),
+        pytest.param(
+            COMPLETE + '[patient]\nsources = ["jwt_claim"]\n', "patient.claim", id="no_name_of_the_claim"
+        ),
+        pytest.param(COMPLETE + '[patient]\nclaim = "sub"\n', "patient.claim", id="claim_never_looked_at"),
+        pytest.param(
+            COMPLETE.replace("[refresh]", 'identity = ["openid"]\n[refresh]'),
+            "patient.sources",
+            id="fhir_user_not_asked_for",
+        ),
+        pytest.param(
+            COMPLETE + "[patient]\nsources = []\n", "patient.sources", id="nobody_knows_the_patient"
+        ),
+        pytest.param(
+            COMPLETE + "[limits]\nconnections = 6\n", "limits.connections", id="too_many_connections"
+        ),
+        pytest.param(COMPLETE + "[search]\ncount = 0\n", "search.count", id="pages_of_nothing"),
+        pytest.param(
+            COMPLETE + '[search]\nskip = ["Goal"]\n[search.queries]\nGoal = [""]\n',
+            "search.skip",
+            id="skipped_and_searched",
+        ),
+        pytest.param(COMPLETE + "[search.queries]\nGoal = []\n", "search.queries.Goal", id="no_query"),
+        pytest.param(COMPLETE + '[search.queries]\ngoal = [""]\n', "search.queries", id="no_fhir_type"),
+        pytest.param(
+            COMPLETE + '[search.from_claims]\norg = "constant"\n',
+            "search.from_claims.org",
+            id="no_claim_in_braces",
+        ),
+        pytest.param(
+            COMPLETE + '[fhir.headers]\nAuthorization = "Bearer x"\n',
+            "fhir.headers.Authorization",
+            id="own_bearer",
+        ),
+        pytest.param(
+            COMPLETE + '[[errors]]\nstatus = 200\nmeaning = "retry"\n', "errors.status", id="no_error"
+        ),
+        pytest.param(
+            COMPLETE + "[server]\nrefresh_rotates = true\nrefresh_returned = false\n",
+            "server.refresh_rotates",
+            id="rotation_unseen",
+        ),
+        pytest.param(COMPLETE + '[server]\nbase_path = "fhir/"\n', "server.base_path", id="no_path"),
+        pytest.param(
+            COMPLETE + '[server]\nclient_auth = ["private_key_jwt"]\n', "auth.clients", id="no_common_method"
+        ),
+        pytest.param(
+            COMPLETE.replace('"enumerated"', '"wildcard"') + "[server]\nscope_wildcards = false\n",
+            "scopes.style",
+            id="wildcard_refused",
+        ),
+        pytest.param(COMPLETE.replace("https://acme", "acme"), "documentation", id="no_page"),
+        pytest.param(COMPLETE.replace('id = "acme"', 'id = "Acme!"'), "id", id="no_plain_id"),
+        pytest.param(COMPLETE.replace('id = "acme"', 'id = "other"'), "id", id="id_is_not_the_file_name"),
+    ],
+)
+def test_it_refuses_what_cannot_be_true_together(tmp_path: Path, text: str, key: str) -> None:
+    assert fault(tmp_path, text).key == key
+
+
+def test_it_takes_a_confidential_client_without_pkce_where_the_server_breaks_on_it(tmp_path: Path) -> None:
+    profile = load(tmp_path, CONFIDENTIAL.replace("[scopes]", 'pkce = "off"\n[scopes]'))
+
+    assert profile.auth.pkce == "off"
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"id = ", "is not TOML"),
+        (b"id = '\xff'", "is not UTF-8"),
+        (b"#" * 300_000, "is larger than"),
+    ],
+)
+def test_it_says_why_a_file_cannot_be_read(tmp_path: Path, content: bytes, reason: str) -> None:
+    path = tmp_path / "acme.toml"
+    path.write_bytes(content)
+
+    with pytest.raises(ProfileError, match=reason):
+        load_profile(path)
+
+
+def test_it_says_that_a_file_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(ProfileError, match="cannot be read"):
+        load_profile(tmp_path / "acme.toml")
