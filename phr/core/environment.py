@@ -119,6 +119,7 @@ class Environment:
     debug: bool
     corpus: Path | None
     require_browser: bool
+    test_folder: Path | None
 
 
 def _text(value: str) -> str:
@@ -322,6 +323,13 @@ VARIABLES: tuple[Variable, ...] = (
         "A browser test that cannot run fails instead of being skipped.",
         _flag,
         "0",
+        audience="development",
+    ),
+    Variable(
+        "PHR_TEST_FOLDER",
+        "test_folder",
+        "Where the processes of one test run share a server; set by the suite itself.",
+        _folder,
         audience="development",
     ),
 )

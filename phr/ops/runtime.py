@@ -117,7 +117,7 @@ def ensure_database(layout: Layout) -> tuple[Mapping[str, str], Callable[[], Non
 
 def _leave_keeper(layout: Layout, postgres: Postgres) -> None:
     pid_file = postgres.folder / "cluster" / "postmaster.pid"
-    subprocess.Popen(
+    process = subprocess.Popen(
         [
             sys.executable,
             "-I",
@@ -133,3 +133,4 @@ def _leave_keeper(layout: Layout, postgres: Postgres) -> None:
         start_new_session=True,
         cwd=Path(os.sep),
     )
+    process.returncode = 0  # not ours to wait for: it outlives us whenever somebody else uses the server

@@ -24,7 +24,8 @@ class Part(Protocol):
 
 @dataclass
 class Watched:
-    """A part that is to live as long as the stack; ``again`` starts it once more, None: its end is the end of all.
+    """A part that is to live as long as the stack; ``again`` starts it once more, None: its end is the end
+    of all.
 
     Times are seconds of one monotonic clock.
     """

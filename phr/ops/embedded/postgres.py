@@ -140,6 +140,8 @@ class Postgres:
         for attempt in range(1, _ATTEMPTS + 1):
             port = self._port or (free_port() if self._socket_folder() is None else _SOCKET_PORT)
             if self._launch(port, orphan=orphan):
+                if orphan:
+                    self._let_go()
                 break
             if attempt == _ATTEMPTS or self._port is not None or port == _SOCKET_PORT:
                 raise EmbeddedError(f"Postgres did not start; its log {self.log} ends: {last_line(self.log)}")
@@ -261,6 +263,12 @@ class Postgres:
             return True
         self.stop()
         return False
+
+    def _let_go(self) -> None:
+        assert self._process is not None
+        # Not ours to wait for; `subprocess` would warn of a child that it believes it lost.
+        self._process.returncode = 0
+        self._process = None
 
     def _ready_as(self, pid: int) -> bool:
         lines = self._pid_file()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import os
+import platform
 import signal
 import socket
-import sys
 import time
 from collections.abc import Callable
 from contextlib import closing, suppress
@@ -15,7 +15,7 @@ from pathlib import Path
 LOOPBACK = "127.0.0.1"
 _PR_SET_PDEATHSIG = 1
 # Loaded here: between fork and exec nothing may allocate more than it must.
-_LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+_LIBC: ctypes.CDLL | None = ctypes.CDLL(None, use_errno=True) if platform.system() == "Linux" else None
 
 
 def dies_with_parent(number: signal.Signals) -> Callable[[], None] | None:
