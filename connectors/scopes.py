@@ -167,7 +167,8 @@ def requested(*, profile: Profile, scopes_supported: Iterable[str] = ()) -> str:
     the list does not speak against it.
     """
     wanted = profile.scopes
-    listed = ScopeSet.parse(" ".join(scopes_supported)).resources
+    # Not as a set: a list that holds a scope in both versions means both.
+    listed = [scope for word in scopes_supported if (scope := Scope.parse(word))]
     version = _version(wanted.version, listed)
     words: list[str] = []
     if wanted.launch_patient:
@@ -199,13 +200,13 @@ def _version(preferred: Literal["v1", "v2"], listed: Iterable[Scope]) -> Literal
 def _ask(context: Context, name: str, version: Literal["v1", "v2"], offered: list[Scope]) -> Iterator[str]:
     """Yield the scopes for reading one type, as far as `offered` has them (everything, when it is empty)."""
     fitting = [scope for scope in offered if scope.resource_type in {"*", name}]
-    free = {letter for scope in fitting if not scope.query for letter in scope.interactions}
+    free = {letter for scope in fitting if not scope.query for letter in scope.interactions} & {"r", "s"}
     if not offered:
         free = {"r", "s"}
     letters = "".join(letter for letter in "rs" if letter in free)
     if letters:
         yield _written(context, name, "rs" if version == "v1" else letters, version)
-    elif not free:
+    else:
         for scope in fitting:
             limited = "".join(letter for letter in "rs" if letter in scope.interactions)
             if limited:
