@@ -12,6 +12,7 @@ from connectors.egress.addresses import is_allowed, parse_address
 from connectors.errors import EgressRefused
 
 _PORTS: Final = {"https": 443, "http": 80}
+_LAST_PORT: Final = 65535
 # Parsers disagree about these; a real portal has none of them in an address.
 _SUSPICIOUS: Final = re.compile(r"[\x00-\x20\x7f\\]")
 
@@ -48,7 +49,7 @@ def read_target(url: str, *, allow: Collection[tuple[str, int]]) -> Target:
     port = parsed.port or _PORTS.get(parsed.scheme, 0)
     if parsed.scheme not in _PORTS:
         raise EgressRefused("http_refused")
-    if not host or parsed.userinfo:
+    if not host or parsed.userinfo or not 0 < port <= _LAST_PORT:
         raise EgressRefused("address_refused")
     listed = (host, port) in allow
     if parsed.scheme != "https" and not listed:

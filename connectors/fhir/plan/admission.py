@@ -23,6 +23,10 @@ def admit(
         return "refused", "not_granted"
     if kind == "read" or capability is None or resource_type in profile.search.queries:
         return "run", ""
+    return _listed(resource_type, capability)
+
+
+def _listed(resource_type: str, capability: Capability) -> tuple[State, Reason]:
     if not capability.offers(resource_type):
         return "unsupported", "not_listed"
     listed = capability.resources.get(resource_type)
