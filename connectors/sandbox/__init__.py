@@ -1,4 +1,4 @@
-"""A stateful SMART-on-FHIR portal on this machine's loopback: the demo and the tests talk to it over real HTTP."""
+"""A stateful SMART-on-FHIR portal on loopback: the demo and the tests talk to it over real HTTP."""
 
 from connectors.sandbox.portal import LoggedRequest
 from connectors.sandbox.serve import NotLoopbackError, Running, RunningPortal, json_line, serve

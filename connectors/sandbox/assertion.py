@@ -17,13 +17,13 @@ ALGORITHMS: Final = ["RS384", "ES384"]
 MAX_SECONDS: Final = 300
 
 
-def authenticate_assertion(
+def authenticate_assertion(  # noqa: PLR0911 - one line a reason to refuse
     *, form: Mapping[str, str], clients: Grants, audiences: Sequence[str]
 ) -> Registered | None:
     """Return the client whose assertion the form carries, or None when there is none or it does not hold.
 
-    Checked: algorithm, signature by a registered key, iss = sub = client, audience, life of five minutes at most, and
-    that its `jti` was not seen before.
+    Checked: algorithm, signature by a registered key, iss = sub = client, audience, life of five minutes at
+    most, and that its `jti` was not seen before.
     """
     if form.get("client_assertion_type") != ASSERTION_TYPE:
         return None
@@ -32,7 +32,7 @@ def authenticate_assertion(
     if client is None or client.method != "private_key_jwt" or client.jwks is None:
         return None
     try:
-        keys = KeySet.import_key_set(cast(KeySetSerialization, client.jwks))
+        keys = KeySet.import_key_set(cast("KeySetSerialization", client.jwks))
         claims = jwt.decode(assertion, keys, algorithms=ALGORITHMS).claims
     except (JoseError, ValueError):
         return None
@@ -52,7 +52,7 @@ def authenticate_assertion(
 
 
 def _claimed_issuer(assertion: str) -> str:
-    """Read who the assertion says it is from: it chooses the keys, and is worth nothing before they verify."""
+    """Read who it says it is from: that chooses the keys, and is worth nothing before they verify."""
     try:
         payload = assertion.split(".")[1]
         return str(json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["iss"])

@@ -1,4 +1,4 @@
-"""The resources a portal holds: their text as it is served, their versions, and the index they are found by."""
+"""The resources a portal holds: their text as served, their versions, and the index they are found by."""
 
 import hashlib
 from collections import defaultdict
@@ -10,9 +10,9 @@ from typing import Any, Final
 import msgspec
 
 from connectors.sandbox.database import Database
+from connectors.sandbox.dates import span
 from connectors.sandbox.index import SHARED_TYPES, Row, row
 from connectors.sandbox.records import add_members, parse
-from connectors.sandbox.dates import span
 
 _members: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
@@ -48,10 +48,10 @@ class Content:
             self._index(parse(held["body"]), held["last_updated"])
 
     def load(self, bodies: Iterable[bytes]) -> int:
-        """Hold what a start of the sandbox was given. Returns how many of them are new or differ from last time.
+        """Hold what a start of the sandbox was given. Returns how many are new or changed.
 
-        What was changed since through `put` or `delete` stays changed: only a text that differs from the one given
-        before is stored.
+        What was changed since through `put` or `delete` stays changed: only a text that differs from the one
+        given before is stored.
         """
         stored = 0
         with self._database.transaction():
@@ -70,11 +70,11 @@ class Content:
         return stored
 
     def put(self, body: bytes) -> int:
-        """Store a new version of a resource, or its first; version and lastUpdated move. Returns the version."""
+        """Store a resource anew; version and lastUpdated move. Returns the version."""
         return self._store(body, parse(body), given=None)
 
     def delete(self, *, resource_type: str, identifier: str) -> None:
-        """Delete a resource: it is gone from searches, and a read answers 410. Raises KeyError if it is not held."""
+        """Delete a resource: searches omit it, a read answers 410. Raises KeyError if it is not held."""
         with self._database.transaction():
             held = self.find(resource_type=resource_type, identifier=identifier)
             if held is None or held.deleted:
@@ -84,10 +84,12 @@ class Content:
 
     def find(self, *, resource_type: str, identifier: str, version: int | None = None) -> Stored | None:
         """Look up the newest version, or the one asked for; deleted ones too."""
-        table, extra = ("resource", ()) if version is None else ("history", (version,))
-        where = "type = ? AND id = ?" + (" AND version = ?" if extra else "")
-        sql = f"SELECT type, id, version, last_updated, deleted, body FROM {table} WHERE {where}"  # noqa: S608 - names
-        held = self._database.one(sql, resource_type, identifier, *extra)
+        if version is None:
+            sql = "SELECT * FROM resource WHERE type = ? AND id = ?"
+            held = self._database.one(sql, resource_type, identifier)
+        else:
+            sql = "SELECT * FROM history WHERE type = ? AND id = ? AND version = ?"
+            held = self._database.one(sql, resource_type, identifier, version)
         return None if held is None else _stored(held)
 
     def history(self, *, resource_type: str, identifier: str) -> list[Stored]:
@@ -129,8 +131,8 @@ class Content:
 
     def _store(self, body: bytes, resource: Mapping[str, Any], *, given: bytes | None) -> int:
         with self._database.transaction():
-            key = {"resource_type": str(resource["resourceType"]), "identifier": str(resource["id"])}
-            before = self.find(**key)
+            kind, identifier = str(resource["resourceType"]), str(resource["id"])
+            before = self.find(resource_type=kind, identifier=identifier)
             version = 1 if before is None else before.version + 1
             moment = self._now()
             meta = resource.get("meta")
@@ -140,8 +142,8 @@ class Content:
             if self._meta:
                 body = stamp(body, version=version, moment=moment, replace=before is not None)
             blank = Stored(
-                type=key["resource_type"],
-                id=key["identifier"],
+                type=kind,
+                id=identifier,
                 version=0,
                 last_updated=0,
                 deleted=False,
@@ -157,9 +159,11 @@ class Content:
         values = (held.type, held.id, version, moment, deleted, body)
         self._database.all("INSERT INTO history VALUES (?, ?, ?, ?, ?, ?)", *values)
         self._database.all(
-            "INSERT INTO resource SELECT ?, ?, ?, ?, ?, ?, ?, (SELECT coalesce(max(ordinal), 0) + 1 FROM resource)"
-            " WHERE true ON CONFLICT DO UPDATE SET version = excluded.version, last_updated = excluded.last_updated,"
-            " deleted = excluded.deleted, body = excluded.body, given = coalesce(nullif(excluded.given, x''), given)",
+            "INSERT INTO resource"
+            " SELECT ?, ?, ?, ?, ?, ?, ?, (SELECT coalesce(max(ordinal), 0) + 1 FROM resource) WHERE true"
+            " ON CONFLICT DO UPDATE SET version = excluded.version, last_updated = excluded.last_updated,"
+            " deleted = excluded.deleted, body = excluded.body,"
+            " given = coalesce(nullif(excluded.given, x''), given)",
             *values,
             given or b"",
         )

@@ -18,7 +18,8 @@ CREATE TABLE IF NOT EXISTS sign_in (
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS code (
     digest TEXT PRIMARY KEY, grant_id INTEGER NOT NULL, redirect_uri TEXT NOT NULL, challenge TEXT NOT NULL,
-    challenge_method TEXT NOT NULL, nonce TEXT NOT NULL, expires_at REAL NOT NULL, used INTEGER NOT NULL DEFAULT 0
+    challenge_method TEXT NOT NULL, nonce TEXT NOT NULL, expires_at REAL NOT NULL,
+    used INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS grant_ (
     id INTEGER PRIMARY KEY, client_id TEXT NOT NULL, username TEXT NOT NULL, patient TEXT NOT NULL,
@@ -56,8 +57,8 @@ CREATE TABLE IF NOT EXISTS request (
 class Database:
     """One connection behind one lock.
 
-    A portal serves a handful of requests at once and every statement is short; a lock is simpler than a connection a
-    thread, and it makes "look it up, mark it used" of codes and refresh tokens one step.
+    A portal serves a handful of requests at once and every statement is short; a lock is simpler than a
+    connection a thread, and it makes "look it up, mark it used" of codes and refresh tokens one step.
     """
 
     def __init__(self, path: Path) -> None:

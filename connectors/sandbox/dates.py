@@ -13,7 +13,7 @@ FOREVER: Final = float("inf")
 
 
 class Span(NamedTuple):
-    """From the first instant meant to just before the last, in seconds since 1970 (UTC where no zone is given)."""
+    """From the first instant meant to just before the last, in seconds since 1970 (UTC if unsaid)."""
 
     low: float
     high: float
@@ -61,7 +61,7 @@ def _zone(text: str | None) -> timezone:
     return timezone(sign * timedelta(hours=int(text[1:3]), minutes=int(text[4:6])))
 
 
-def matches(held: Span, asked: str) -> bool | None:
+def matches(held: Span, asked: str) -> bool | None:  # noqa: PLR0911 - one line a prefix
     """Compare with a search value such as "ge2024-05"; None when the value is no date.
 
     The rules are those of https://hl7.org/fhir/R4/search.html#prefix: ranges that overlap for ge and le.

@@ -1,11 +1,20 @@
-"""What a portal says of itself. The one place to serve a captured document from, once we have one for a vendor."""
+"""What a portal says of itself: the one place where a vendor's captured document would be served from."""
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from connectors.profile import Profile
-from connectors.sandbox.fhir import capability_statement
 
-METHODS = {
+SEARCH_PARAMS: Final[Mapping[str, str]] = {
+    "_id": "token",
+    "patient": "reference",
+    "category": "token",
+    "code": "token",
+    "date": "date",
+    "intent": "token",
+    "status": "token",
+}
+METHODS: Final = {
     "public": ("client-public", "none"),
     "client_secret_basic": ("client-confidential-symmetric", "client_secret_basic"),
     "client_secret_post": ("client-confidential-symmetric", "client_secret_post"),
@@ -45,13 +54,48 @@ class Discovery:
             "claims_supported": ["aud", "exp", "fhirUser", "iat", "iss", "nonce", "sub"],
         }
 
-    def capability_statement(self, types: list[str]) -> dict[str, Any]:
-        """Write `metadata` for a server that knows these types."""
+    def capability_statement(self, types: Sequence[str]) -> dict[str, Any]:
+        """Write `metadata` for a server that knows these types, with where to authorize."""
         names = ("authorize", "token", "revoke", "introspect")
-        endpoints = {name: f"{self._issuer}/{name}" for name in names}
-        return capability_statement(
-            base_url=self._base_url, types=types, endpoints=endpoints, server=self._profile.server
-        )
+        oauth = {
+            "url": "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris",
+            "extension": [{"url": name, "valueUri": f"{self._issuer}/{name}"} for name in names],
+        }
+        return {
+            "resourceType": "CapabilityStatement",
+            "status": "active",
+            "date": "2026-01-01",
+            "kind": "instance",
+            "software": {"name": "sandbox portal"},
+            "implementation": {
+                "description": "a sandbox portal, nobody's real record",
+                "url": self._base_url,
+            },
+            "fhirVersion": "4.0.1",
+            "format": ["json", "application/fhir+json"],
+            "rest": [
+                {
+                    "mode": "server",
+                    "security": {"extension": [oauth]},
+                    "resource": [self._capability(name) for name in types],
+                }
+            ],
+        }
+
+    def _capability(self, resource_type: str) -> dict[str, Any]:
+        server = self._profile.server
+        params = {"_id": "token"} if resource_type == "Patient" else dict(SEARCH_PARAMS)
+        if server.last_updated:
+            params["_lastUpdated"] = "date"
+        described: dict[str, Any] = {
+            "type": resource_type,
+            "interaction": [{"code": "read"}, {"code": "search-type"}],
+            "searchParam": [{"name": name, "type": kind} for name, kind in params.items()],
+            "searchRevInclude": ["Provenance:target"],
+        }
+        if resource_type == "Patient" and server.everything:
+            described["operation"] = [{"name": "everything"}]
+        return described
 
     def _oauth(self) -> dict[str, Any]:
         refreshes = [] if self._profile.refresh.style == "none" else ["refresh_token"]

@@ -22,7 +22,7 @@ class Faults:
             self._left = [(fault, fault.times) for fault in faults]
 
     def take(self, kinds: frozenset[FaultKind], where: str, *, anywhere: bool = True) -> Fault | None:
-        """Use up the first fault of these kinds that befalls `where`; one without a place needs `anywhere`."""
+        """Use up the first of these faults that befalls `where`; one without a place needs `anywhere`."""
         with self._lock:
             for position, (fault, left) in enumerate(self._left):
                 if fault.kind not in kinds or left == 0:

@@ -1,4 +1,4 @@
-"""The FHIR endpoints: read, history, search, $everything, Binary, each as this profile's server answers them."""
+"""The FHIR endpoints: read, history, search, $everything, Binary, as the profile's server answers them."""
 
 import base64
 import re
@@ -14,14 +14,23 @@ from connectors.sandbox.content import Content, Stored
 from connectors.sandbox.faults import Faults
 from connectors.sandbox.http import Request, Response
 from connectors.sandbox.index import Row
-from connectors.sandbox.paging import Pages, PageGone, Window
+from connectors.sandbox.paging import PageGone, Pages, Window
 from connectors.sandbox.records import parse
-from connectors.sandbox.search import SearchError, find, included, lacks_parameter, patients_asked
+from connectors.sandbox.search import (
+    Params,
+    SearchError,
+    find,
+    included,
+    lacks_parameter,
+    patients_asked,
+)
+from connectors.sandbox.spec import FaultKind
 
 IDENTIFIER: Final = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 RELATIVE_BINARY: Final = re.compile(rb'("url"\s*:\s*")(Binary/)')
 # A page when the client does not say how much it wants.
 DEFAULT_COUNT: Final = 50
+EXPIRE: Final[frozenset[FaultKind]] = frozenset({"expire_page"})
 UNAUTHORIZED: Final = ("WWW-Authenticate", 'Bearer realm="sandbox"')
 
 
@@ -47,7 +56,9 @@ class FhirApi:
         """List the types this server knows: those of US Core, and whatever it holds."""
         return sorted({*US_CORE_RESOURCES, *self._content.types()})
 
-    def handle(self, request: Request, *, path: str, bearer: Bearer, base_url: str) -> Response:
+    def handle(  # noqa: PLR0911 - one line an interaction
+        self, request: Request, *, path: str, bearer: Bearer, base_url: str
+    ) -> Response:
         """Answer one request below the base; `path` is what follows it, without the leading slash."""
         parts = path.split("/")
         resource_type = parts[0]
@@ -90,14 +101,14 @@ class FhirApi:
                 return answer
 
     def served(self, body: bytes, *, base_url: str) -> bytes:
-        """Return a resource's text as it leaves: attachment addresses absolute where the profile has it so."""
+        """Return a resource's text as it leaves, attachment addresses made absolute where they are so."""
         if self._server.attachment_url == "relative":
             return body
         return RELATIVE_BINARY.sub(rb"\g<1>" + base_url.encode() + rb"/\g<2>", body)
 
     # ---- interactions
 
-    def _read(
+    def _read(  # noqa: PLR0911 - one line a refusal
         self,
         request: Request,
         resource_type: str,
@@ -149,13 +160,11 @@ class FhirApi:
         )
         return self._fhir(body)
 
-    def _search(
-        self, resource_type: str, params: Sequence[tuple[str, str]], *, bearer: Bearer, base_url: str
-    ) -> Response:
+    def _search(self, resource_type: str, params: Params, *, bearer: Bearer, base_url: str) -> Response:
         if not scopes.allows(bearer.scope, resource_type, "s") or self._faults.refuses(resource_type):
             return self.refuse()
         try:
-            window = self._pages.resume(path=resource_type, params=params, patient=bearer.patient)
+            window = self._resume(resource_type, params, bearer=bearer)
             if window is None:
                 required = self._server.requires.get(resource_type, ())
                 if lacks_parameter(required, params):
@@ -182,16 +191,14 @@ class FhirApi:
             return self.problem(400, code=error.code, text=str(error))
         return self._page(window, bearer=bearer, base_url=base_url)
 
-    def _everything(
-        self, patient: str, params: Sequence[tuple[str, str]], *, bearer: Bearer, base_url: str
-    ) -> Response:
+    def _everything(self, patient: str, params: Params, *, bearer: Bearer, base_url: str) -> Response:
         if not self._server.everything:
             return self.problem(404, code="not-supported", text="$everything is not supported")
         if patient != bearer.patient or not scopes.allows(bearer.scope, "Patient", "r"):
             return self.refuse()
         path = f"Patient/{patient}/$everything"
         try:
-            window = self._pages.resume(path=path, params=params, patient=patient)
+            window = self._resume(path, params, bearer=bearer)
         except PageGone:
             return self.problem(400, code="expired", text="this page is no longer known")
         if window is None:
@@ -234,7 +241,12 @@ class FhirApi:
         body = b"{}" if held is None else self.served(held.body, base_url=base_url)
         return entry(body=body, full_url=f"{base_url}/{row.type}/{row.id}", mode=mode)
 
-    def _count(self, resource_type: str, params: Sequence[tuple[str, str]]) -> int:
+    def _resume(self, path: str, params: Params, *, bearer: Bearer) -> Window | None:
+        if self._pages.continues(params) and self._faults.take(EXPIRE, path):
+            raise PageGone
+        return self._pages.resume(path=path, params=params, patient=bearer.patient)
+
+    def _count(self, resource_type: str, params: Params) -> int:
         most = self._server.max_counts.get(resource_type, self._server.max_count)
         asked = dict(params).get("_count", "")
         if asked and not asked.isdecimal():
@@ -249,7 +261,7 @@ class FhirApi:
     def _unsupported(self, resource_type: str) -> Response:
         match self._server.unsupported_answer:
             case "404_html":
-                page = b"<!doctype html><title>404 - Not Found</title><h1>404 - File or directory not found.</h1>"
+                page = b"<!doctype html><title>404</title><h1>404 - File or directory not found.</h1>"
                 return Response(status=404, body=page, content_type="text/html")
             case "400_outcome":
                 status = 400
@@ -257,7 +269,7 @@ class FhirApi:
                 status = 501
             case _:
                 status = 404
-        known = resource_type if resource_type.isalpha() and len(resource_type) < 40 else "this type"  # noqa: PLR2004
+        known = resource_type if resource_type.isalpha() and len(resource_type) < 40 else "this type"
         return self.problem(status, code="not-supported", text=f"{known} is not supported")
 
     def _fhir(self, body: bytes, *, status: int = 200, headers: Sequence[tuple[str, str]] = ()) -> Response:
@@ -281,50 +293,6 @@ def _native(held: Stored) -> Response:
     return Response(body=data, content_type=kind, headers=[("Cache-Control", "no-store")])
 
 
-def _url(base_url: str, path: str, params: Sequence[tuple[str, str]]) -> str:
+def _url(base_url: str, path: str, params: Params) -> str:
     query = urlencode(params, safe="/:|,")
     return f"{base_url}/{path}?{query}" if query else f"{base_url}/{path}"
-
-
-def capability_statement(
-    *, base_url: str, types: Sequence[str], endpoints: dict[str, str], server: Any
-) -> dict[str, Any]:
-    """Describe the server: FHIR version, types with their searches, and where to authorize."""
-    oauth = {
-        "url": "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris",
-        "extension": [{"url": name, "valueUri": url} for name, url in endpoints.items()],
-    }
-    search = [{"name": name, "type": kind} for name, kind in SEARCH_PARAMS.items()]
-    if server.last_updated:
-        search.append({"name": "_lastUpdated", "type": "date"})
-    resources = [
-        {
-            "type": name,
-            "interaction": [{"code": "read"}, {"code": "search-type"}],
-            "searchParam": search if name != "Patient" else [{"name": "_id", "type": "token"}],
-            **({"operation": [{"name": "everything"}]} if name == "Patient" and server.everything else {}),
-        }
-        for name in types
-    ]
-    return {
-        "resourceType": "CapabilityStatement",
-        "status": "active",
-        "date": "2026-01-01",
-        "kind": "instance",
-        "software": {"name": "sandbox portal"},
-        "implementation": {"description": "a sandbox portal, nobody's real record", "url": base_url},
-        "fhirVersion": "4.0.1",
-        "format": ["json", "application/fhir+json"],
-        "rest": [{"mode": "server", "security": {"extension": [oauth]}, "resource": resources}],
-    }
-
-
-SEARCH_PARAMS: Final = {
-    "_id": "token",
-    "patient": "reference",
-    "category": "token",
-    "code": "token",
-    "date": "date",
-    "intent": "token",
-    "status": "token",
-}

@@ -74,6 +74,12 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def default_method(server: Server) -> ClientMethod:
+    """Return how an app that does not say proves itself here: the first way that needs no key pair."""
+    others: list[ClientMethod] = [method for method in server.client_auth if method != "private_key_jwt"]
+    return others[0] if others else "private_key_jwt"
+
+
 class Grants:
     """Everything about who may come in."""
 
@@ -89,16 +95,14 @@ class Grants:
     # ---- clients and keys
 
     def register(self, clients: Sequence[SandboxClient], *, server: Server) -> list[Registered]:
-        """Hold the clients of a start. An id or secret that is not given stays the one of the start before."""
+        """Hold the clients of a start. An id or secret not given stays that of the start before."""
         found = []
         with self.database.transaction():
             held = {row["ordinal"]: row for row in self.database.all("SELECT * FROM client")}
             self.database.all("DELETE FROM client")
             for ordinal, client in enumerate(clients):
                 before = held.get(ordinal)
-                method = client.method or next(
-                    (m for m in server.client_auth if m != "private_key_jwt"), "public"
-                )
+                method = client.method or default_method(server)
                 registered = Registered(
                     id=client.id or (before["id"] if before else secrets.token_hex(12)),
                     secret=""
@@ -191,7 +195,8 @@ class Grants:
     def grant(self, *, client_id: str, username: str, patient: str, scope: str) -> Granted:
         """Write down a new grant."""
         row = self.database.one(
-            "INSERT INTO grant_ (client_id, username, patient, scope, created_at) VALUES (?, ?, ?, ?, ?) RETURNING *",
+            "INSERT INTO grant_ (client_id, username, patient, scope, created_at) VALUES (?, ?, ?, ?, ?)"
+            " RETURNING *",
             client_id,
             username,
             patient,

@@ -40,7 +40,7 @@ class Request:
 
 @dataclass(kw_only=True)
 class Response:
-    """One answer. `reset`: send none and reset the connection. `truncate`: break off half-way through the body."""
+    """One answer. `reset`: send none, reset the connection. `truncate`: break off half-way through."""
 
     status: int = 200
     body: bytes = b""

@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from connectors.sandbox.dates import FOREVER, Span, span
 
-# Where a resource says whose it is. The patient compartment of R4 names more fields; these are those that hold one.
+# Where a resource says whose it is. The patient compartment of R4 names more fields; these are those that
+# hold one.
 PATIENT_FIELDS: Final = ("patient", "subject", "beneficiary", "for", "individual", "source", "policyHolder")
 # Readable without belonging to a patient: they describe who and where, not whom.
 SHARED_TYPES: Final = frozenset(
@@ -80,7 +81,7 @@ BINARY: Final = re.compile(r"(?:^|/)Binary/([A-Za-z0-9.\-]{1,64})$")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One resource, ready to be searched. `owners`: ids of the patients it belongs to; none for shared ones."""
+    """One resource, ready to be searched. `owners`: the patients it belongs to; none for shared ones."""
 
     type: str
     id: str

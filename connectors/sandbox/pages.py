@@ -79,7 +79,8 @@ def sign_in(
     username = escape(account.username if account else "", quote=True)
     password = escape(account.password if account else "", quote=True)
     others = "".join(
-        f'<li><a href="/oauth2/sign-in?ticket={escape(ticket)}&amp;account={position}">{escape(other.name)}</a></li>'
+        f'<li><a href="/oauth2/sign-in?ticket={escape(ticket)}&amp;account={position}">'
+        f"{escape(other.name)}</a></li>"
         for position, other in enumerate(accounts)
         if position != chosen
     )
@@ -93,7 +94,8 @@ def sign_in(
 <label for=username>User name</label>
 <input id=username name=username autocomplete=username required value="{username}"{marks}>
 <label for=password>Password</label>
-<input id=password name=password type=password autocomplete=current-password required value="{password}"{marks}>
+<input id=password name=password type=password autocomplete=current-password required
+ value="{password}"{marks}>
 <button class=primary>Sign in</button>
 </form>"""
     if others:

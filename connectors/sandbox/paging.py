@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from connectors.profile import Server
 from connectors.sandbox.database import Database
@@ -35,6 +35,14 @@ class Window:
     next_param: tuple[str, str] | None
 
 
+class _Result(NamedTuple):
+    id: int
+    path: str
+    params: Params
+    keys: Sequence[str]
+    size: int
+
+
 class Pages:
     """The results under way. They are kept in the state, so a crawl goes on after a restart."""
 
@@ -46,7 +54,7 @@ class Pages:
         self._clock = clock
 
     def begin(self, *, path: str, params: Params, patient: str, keys: Sequence[str], count: int) -> Window:
-        """Return the page of a fresh result that the parameters ask for: the first, or the one at an offset."""
+        """Return the page of a fresh result that is asked for: the first, or the one at an offset."""
         kept = [(name, value) for name, value in params if name != self._param]
         if self._param in OFFSETS:
             asked = dict(params).get(self._param, "0")
@@ -81,7 +89,7 @@ class Pages:
                 "INSERT INTO result (patient, path, query, keys) VALUES (?, ?, ?, ?)",
                 (patient, path, query, json.dumps(keys)),
             )
-            return self._window(int(written.lastrowid or 0), 0, path, kept, keys, count)
+            return self._window(_Result(int(written.lastrowid or 0), path, kept, keys, count), start=0)
 
     def resume(self, *, path: str, params: Params, patient: str) -> Window | None:
         """Return the page that an opaque token leads to, or None when the request carries none.
@@ -92,7 +100,8 @@ class Pages:
         if token is None or self._param in OFFSETS:
             return None
         page = self._database.one(
-            "SELECT * FROM page JOIN result ON result.id = page.result_id WHERE token = ? AND patient = ? AND path = ?",
+            "SELECT * FROM page JOIN result ON result.id = page.result_id"
+            " WHERE token = ? AND patient = ? AND path = ?",
             token,
             patient,
             path,
@@ -101,26 +110,28 @@ class Pages:
             raise PageGone
         query = json.loads(page["query"])
         kept = [(name, value) for name, value in query["params"]]
-        return self._window(
-            page["result_id"], page["position"], path, kept, json.loads(page["keys"]), query["count"]
-        )
+        result = _Result(page["result_id"], path, kept, json.loads(page["keys"]), query["count"])
+        return self._window(result, start=page["position"])
+
+    def continues(self, params: Params) -> bool:
+        """Say whether a request asks for a further page."""
+        return any(name == self._param and value != "0" for name, value in params)
 
     def expire(self) -> None:
         """Let every link that was given out be forgotten."""
         self._database.all("DELETE FROM page")
 
-    def _window(
-        self, result: int, start: int, path: str, params: Params, keys: Sequence[str], count: int
-    ) -> Window:
-        position = start + count
+    def _window(self, result: _Result, *, start: int) -> Window:
+        position = start + result.size
+        more = position < len(result.keys)
         return Window(
-            path=path,
-            params=params,
-            keys=keys[start:position],
-            number=start // count + 1,
-            total=len(keys),
+            path=result.path,
+            params=result.params,
+            keys=result.keys[start:position],
+            number=start // result.size + 1,
+            total=len(result.keys),
             next_params=[],
-            next_param=(self._param, self._token(result, position)) if position < len(keys) else None,
+            next_param=(self._param, self._token(result.id, position)) if more else None,
         )
 
     def _token(self, result: int, position: int) -> str:

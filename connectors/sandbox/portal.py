@@ -21,17 +21,17 @@ from connectors.sandbox.grants import Grants
 from connectors.sandbox.http import Request, Response, html_response, json_response
 from connectors.sandbox.oauth import OAuth
 from connectors.sandbox.paging import Pages
-from connectors.sandbox.spec import Account, PortalSpec
+from connectors.sandbox.spec import Account, FaultKind, PortalSpec
 
 MAX_BODY: Final = 1_000_000
-BEFORE: Final = frozenset({"status", "html", "reset", "hang", "invalid_grant"})
-AFTER: Final = frozenset({"truncate", "broken_bundle"})
+BEFORE: Final[frozenset[FaultKind]] = frozenset({"status", "html", "reset", "hang", "invalid_grant"})
+AFTER: Final[frozenset[FaultKind]] = frozenset({"truncate", "broken_bundle"})
 ANSWERED: Final = "This request has been answered or is too old. Go back to the app and start again."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoggedRequest:
-    """One request that was answered. `status` 0: the connection was reset. `bearer`: it carried a bearer token."""
+    """One answered request. `status` 0: the connection was reset. `bearer`: it carried a bearer token."""
 
     at: float
     method: str
@@ -131,7 +131,7 @@ class Portal:
             "metadata" if below in {"/metadata", "/.well-known/smart-configuration"} else below.split("/")[1]
         )
 
-    def _route(self, request: Request, below: str | None) -> Response:
+    def _route(self, request: Request, below: str | None) -> Response:  # noqa: C901, PLR0911 - a path a line
         if below is not None:
             return self._fhir(request, below.removeprefix("/"))
         match (request.method, request.path):
@@ -277,8 +277,8 @@ def _request(environ: dict[str, Any]) -> Request:
 def _reset(environ: dict[str, Any]) -> None:
     """Close the connection with RST: to the client it looks like a machine that went down.
 
-    The server hands out no socket; its documented `waitress.client_disconnected` is a method of the channel that has
-    it. An OSError from an application makes the server close the connection without an answer.
+    The server hands out no socket; its documented `waitress.client_disconnected` is a method of the channel
+    that has it. An OSError from an application makes the server close the connection without an answer.
     """
     channel = environ["waitress.client_disconnected"].__self__
     channel.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")

@@ -1,16 +1,18 @@
-"""FHIR JSON in and out of the sandbox with every number's text kept: 13.20 stays 13.20, and 1e-3 stays 1e-3."""
+"""FHIR JSON in and out of the sandbox, every number's text kept: 13.20 stays 13.20, and 1e-3 stays 1e-3."""
 
 import re
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import msgspec
 
 TYPE_NAME: Final = re.compile(r"[A-Z][A-Za-z]+")
+IDENTIFIER: Final = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 
-# A urn:uuid or an absolute address can only be rewritten where it is a link; an identifier may hold the same text.
+# A urn:uuid or an absolute address can only be rewritten where it is a link; an identifier may hold the
+# same text.
 LINK: Final = re.compile(rb'("(?:reference|url)"\s*:\s*)"((?:urn:|https?:)[^"\\]+)"')
 
 
@@ -20,7 +22,7 @@ class Number(Decimal):
     __slots__ = ("text",)
     text: str
 
-    def __new__(cls, text: str) -> "Number":
+    def __new__(cls, text: str) -> Self:
         """Keep `text` beside the value."""
         number = super().__new__(cls, text)
         number.text = text
@@ -58,7 +60,7 @@ def parse(raw: bytes | str) -> dict[str, Any]:
 
 
 def dump(resource: Mapping[str, Any]) -> bytes:
-    """Write `resource` as compact JSON, keys in their order. `Decimal("13.20")` becomes 13.20, a float its repr."""
+    """Write `resource` as compact JSON, keys in their order; `Decimal("13.20")` becomes 13.20."""
     return _encoder.encode(resource)
 
 
@@ -80,8 +82,9 @@ _head: Final = msgspec.json.Decoder(_Head)
 def read_raw(paths: Iterable[Path]) -> list[bytes]:
     """Read files (Bundle, single resource, or NDJSON of either) into the resources' own JSON text, in order.
 
-    A reference by the `fullUrl` of an entry of the same file becomes `Type/id`; nothing else of the text changes. A
-    resource without an id gets the one of its `urn:uuid`. The same `Type/id` twice: the first one counts.
+    A reference by the `fullUrl` of an entry of the same file becomes `Type/id`; nothing else of the text
+    changes. A resource without an id gets the one of its `urn:uuid`. The same `Type/id` twice: the first
+    counts.
     Raises `RecordsError`.
     """
     found: dict[tuple[str, str], bytes] = {}
@@ -108,7 +111,7 @@ def _read_file(path: Path) -> list[bytes]:
         return _document(content, name=path.name)
     except RecordsError:
         lines = [line for line in content.splitlines() if line.strip()]
-        if len(lines) < 2:  # noqa: PLR2004 - one line that is no document is no NDJSON either
+        if len(lines) < 2:
             raise
     return [raw for line in lines for raw in _document(line, name=path.name)]
 
@@ -128,27 +131,29 @@ def _document(content: bytes, *, name: str) -> list[bytes]:
             raise RecordsError(msg)
         return [content.strip()]
     links: dict[bytes, bytes] = {}
-    resources: list[bytes] = []
-    for entry in head.entry:
-        raw = bytes(entry.resource)
-        if not raw or raw == b"null" or entry.search.get("mode") == "outcome":
-            continue
-        inner = _head.decode(raw)
-        identifier = inner.id or entry.fullUrl.removeprefix("urn:uuid:")
-        if not identifier or not TYPE_NAME.fullmatch(inner.resourceType):
-            msg = f"{name} holds an entry without type or id"
-            raise RecordsError(msg)
-        if not inner.id:
-            raw = add_members(raw, f'"id":"{identifier}"'.encode())
-        if entry.fullUrl:
-            links[entry.fullUrl.encode()] = f"{inner.resourceType}/{identifier}".encode()
-        resources.append(raw)
+    resources = [_entry(entry, links=links, name=name) for entry in head.entry if _is_record(entry)]
 
     def rewrite(match: re.Match[bytes]) -> bytes:
         target = links.get(match[2])
         return match[0] if target is None else match[1] + b'"' + target + b'"'
 
     return [LINK.sub(rewrite, raw) for raw in resources]
+
+
+def _is_record(entry: _Entry) -> bool:
+    return bytes(entry.resource) not in {b"", b"null"} and entry.search.get("mode") != "outcome"
+
+
+def _entry(entry: _Entry, *, links: dict[bytes, bytes], name: str) -> bytes:
+    raw = bytes(entry.resource)
+    inner = _head.decode(raw)
+    identifier = inner.id or re.split("[:/]", entry.fullUrl)[-1]
+    if not IDENTIFIER.fullmatch(identifier) or not TYPE_NAME.fullmatch(inner.resourceType):
+        msg = f"{name} holds an entry without type or id"
+        raise RecordsError(msg)
+    if entry.fullUrl:
+        links[entry.fullUrl.encode()] = f"{inner.resourceType}/{identifier}".encode()
+    return raw if inner.id else add_members(raw, f'"id":"{identifier}"'.encode())
 
 
 def add_members(raw: bytes, members: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""Which resources a search finds: the parameters that clients of patient records send (PURE but for the index)."""
+"""Which resources a search finds, by the parameters that clients of patient records send."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
@@ -45,9 +45,10 @@ def patients_asked(params: Params) -> set[str]:
 def find(
     *, content: Content, resource_type: str, params: Params, patient: str, last_updated: bool
 ) -> list[Row]:
-    """Return what matches, of what `patient` may see. Parameters that are not known are ignored, as FHIR has it.
+    """Return what matches, of what `patient` may see. Unknown parameters are ignored, as FHIR has it.
 
-    `last_updated`: whether this server answers `_lastUpdated`; where not, it is ignored too. Raises `SearchError`.
+    `last_updated`: whether this server answers `_lastUpdated`; where not, it is ignored too. Raises
+    `SearchError`.
     """
     tests: list[Callable[[Row], bool]] = []
     for name, text in params:
@@ -61,7 +62,9 @@ def find(
     ]
 
 
-def _test(resource_type: str, name: str, text: str, *, last_updated: bool) -> Callable[[Row], bool] | None:
+def _test(  # noqa: PLR0911 - one line a kind of parameter
+    resource_type: str, name: str, text: str, *, last_updated: bool
+) -> Callable[[Row], bool] | None:
     values = text.split(",")
     if name == "_id":
         return lambda row: row.id in values
@@ -102,7 +105,7 @@ def _refers(held: Iterable[str], asked: str) -> bool:
 
 
 def included(*, content: Content, rows: Iterable[Row], params: Params, patient: str) -> list[Row]:
-    """Follow `_include` and `_revinclude`: what the matches point at, and the Provenance that points at them."""
+    """Follow `_include` and `_revinclude`: what the matches point at, and what points at them."""
     matched = {f"{row.type}/{row.id}": row for row in rows}
     found: dict[str, Row] = {}
     for name, text in params:

@@ -19,7 +19,8 @@ from connectors.sandbox.portal import LoggedRequest, Portal
 from connectors.sandbox.records import dump
 from connectors.sandbox.spec import Account, Fault, PortalSpec, utc_now
 
-# A hung request holds a thread: enough that the others of a polite client (five connections) still get theirs.
+# A hung request holds a thread: enough that the others of a polite client (five connections) still get
+# theirs.
 THREADS: Final = 8
 
 
@@ -175,9 +176,9 @@ def serve(
 ) -> Iterator[Running]:
     """Serve each spec on its own port for as long as the context is open.
 
-    `ports`: one a portal; 0, or fewer ports than portals, takes the port of the last start when it is free, else any.
-    `state_dir`: one SQLite file a portal. Raises `NotLoopbackError` for a host that others can reach, and OSError when a
-    port given is taken.
+    `ports`: one a portal; 0, or fewer ports than portals, takes the port of the last start when it is free,
+    else any. `state_dir`: one SQLite file a portal. Raises `NotLoopbackError` for a host that others can
+    reach, and OSError when a port given is taken.
     """
     if not ipaddress.ip_address(host).is_loopback:
         raise NotLoopbackError("sandbox portals listen on loopback only")

@@ -54,7 +54,7 @@ class Account:
 class SandboxClient:
     """An app registered at the portal. A missing id or secret is made up once and kept in the state.
 
-    `scope`: what the registration lists, for profiles that grant that and not what was asked; "" lists everything.
+    `scope`: what the registration lists, for profiles that grant that and not what was asked; "" lists all.
     `jwks`: the public keys of a `private_key_jwt` client.
     """
 
