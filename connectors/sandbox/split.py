@@ -251,7 +251,7 @@ def _new_ids(keys: Sequence[Key], *, portal: str, seed: int, style: IdStyle) -> 
         attempt = 0
         while (
             key[0],
-            new := _spelled_id(style, key[0], f"{seed}|{portal}|{key[0]}/{key[1]}|{attempt}"),
+            new := spelled_id(style, key[0], f"{seed}|{portal}|{key[0]}/{key[1]}|{attempt}"),
         ) in taken:
             attempt += 1
         taken.add((key[0], new))
@@ -259,7 +259,7 @@ def _new_ids(keys: Sequence[Key], *, portal: str, seed: int, style: IdStyle) -> 
     return ids
 
 
-def _spelled_id(style: IdStyle, kind: str, text: str) -> str:
+def spelled_id(style: IdStyle, kind: str, text: str) -> str:
     """An id as portals spell them: an opaque token, a short number, or practice, type and number."""
     digest = hashlib.sha256(text.encode()).digest()
     if style == "opaque":
