@@ -112,6 +112,7 @@ class Environment:
     allowed_hosts: tuple[str, ...]
     egress_allow: frozenset[tuple[str, int]]
     profiles_dir: Path | None
+    static_dir: Path | None
     trusted_proxy_count: int
     email_url: str | None = field(repr=False)
     insecure_http: bool
@@ -285,6 +286,12 @@ VARIABLES: tuple[Variable, ...] = (
     ),
     Variable(
         "PHR_PROFILES_DIR", "profiles_dir", "A folder of your own vendor profiles (*.toml).", _existing_folder
+    ),
+    Variable(
+        "PHR_STATIC_DIR",
+        "static_dir",
+        "Where gathered static files lie; not set: the folder `static` of PHR_DATA_DIR.",
+        _folder,
     ),
     Variable(
         "PHR_TRUSTED_PROXY_COUNT",

@@ -30,7 +30,8 @@ def run(name: str, argv: list[str], *, may_be_empty: bool) -> int:
         return _WRONG_USAGE
     command = ManagementUtility(argv).fetch_command(name)
     parser = command.create_parser(argv[0], name)
-    # What argparse refuses is wrong usage (it exits with 2); what a command refuses is a failure (1).
+    # What argparse refuses is wrong usage and exits with 2, what a command refuses is a failure (1).
+    parser.called_from_command_line = True
     parsed = parser.parse_args(argv[2:])
     handle_default_options(parsed)
     options = vars(parsed)

@@ -40,14 +40,12 @@ def alive(pid: int) -> bool:
     with suppress(OSError):
         state = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
         return state.rpartition(")")[2].split()[0] not in {"Z", "X"}
-    if sys.platform == "linux":
-        return False
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    except PermissionError:
-        pass
+    except PermissionError:  # somebody else's
+        return True
     return True
 
 
