@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from phr.ops.secretfiles import read_secret
+from phr.sources import registrations
+from phr.sources.models import Portal
+from phr.sources.portals import BadAddress, bare_url
+from phr.sources.profiles import UnknownProfile
+
+
+class Command(BaseCommand):
+    help = (
+        "Keep the client id that a vendor, or one portal, gave this installation; prints the redirect URI that "
+        "must be registered there, to the letter. A second call replaces id and secret."
+    )
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument(
+            "--vendor", required=True, metavar="ID", help="of the profile: see `manage.py vendors`"
+        )
+        parser.add_argument(
+            "--portal-url", metavar="URL", help="for this portal alone, which add_portal put in"
+        )
+        parser.add_argument("--client-id", required=True, metavar="ID")
+        parser.add_argument("--client-secret-file", type=Path, metavar="FILE", help="none: a public client")
+        parser.add_argument("--method", choices=["public", "client_secret_basic", "client_secret_post"])
+
+    def handle(self, *_: object, **options: Any) -> None:
+        file = options["client_secret_file"]
+        try:
+            registration, created = registrations.register(
+                profile_id=options["vendor"],
+                client_id=options["client_id"],
+                portal=_portal(options["portal_url"]),
+                secret=None if file is None else read_secret(file),
+                method=options["method"],
+            )
+        except (UnknownProfile, BadAddress, registrations.BadRegistration) as error:
+            raise CommandError(str(error)) from None
+        done = "Registered" if created else "Replaced"
+        self.stderr.write(f"{done} {registration.slug} ({registration.method}). Its redirect URI is:")
+        self.stdout.write(registrations.callback_url(slug=registration.slug))
+
+
+def _portal(url: str | None) -> Portal | None:
+    if url is None:
+        return None
+    portal = Portal.objects.filter(base_url=bare_url(url)).first()
+    if portal is None:
+        raise CommandError("There is no portal with this address in the directory: add_portal puts it in.")
+    return portal
