@@ -103,7 +103,7 @@ def _usable(found: Mapping[str, Any]) -> bool:
 def _from_well_known(egress: Egress, base: str) -> dict[str, Any]:
     reply = egress.request(
         "GET",
-        urljoin(base, ".well-known/smart-configuration"),
+        f"{base}.well-known/smart-configuration",
         headers={"Accept": "application/json"},
         max_bytes=MAX_CONFIGURATION_BYTES,
         redirects="check",
@@ -114,7 +114,7 @@ def _from_well_known(egress: Egress, base: str) -> dict[str, Any]:
 def _from_capability(egress: Egress, base: str, profile: Profile) -> dict[str, Any]:
     reply = egress.request(
         "GET",
-        urljoin(base, "metadata"),
+        f"{base}metadata",
         headers={**profile.fhir.headers, "Accept": profile.fhir.accept},
         max_bytes=MAX_CAPABILITY_BYTES,
         redirects="check",
@@ -149,7 +149,7 @@ def _answered(reply: Reply) -> dict[str, Any]:
 
 
 def _server(found: Mapping[str, Any], base: str) -> Server:
-    urls = {name: _checked(urljoin(base, found[name]), base) for name in _URLS if _text(found.get(name))}
+    urls = {name: _checked(found[name], base) for name in _URLS if _text(found.get(name))}
     if not _usable(urls):
         raise BadReply("bad_discovery")
     return Server(
@@ -167,13 +167,13 @@ def _server(found: Mapping[str, Any], base: str) -> Server:
     )
 
 
-def _checked(url: str, base: str) -> str:
-    """Return `url` when a browser or we may be sent there: https, or the plain http of a base that is so
-    itself.
+def _checked(address: str, base: str) -> str:
+    """Return the absolute form of `address`, which must be https, or like the base in scheme, host and port.
 
     The egress judges where *we* go; nothing but this judges where the person's browser is sent.
     """
     try:
+        url = urljoin(base, address)
         parts, own = urlsplit(url), urlsplit(base)
         fit = (
             bool(parts.hostname) and not parts.fragment and parts.username is None and parts.password is None
@@ -181,7 +181,7 @@ def _checked(url: str, base: str) -> str:
         same = (parts.scheme, parts.hostname, parts.port) == (own.scheme, own.hostname, own.port)
     except ValueError:
         raise BadReply("bad_discovery") from None
-    if not fit or any(letter.isspace() for letter in url) or (parts.scheme != "https" and not same):
+    if not fit or any(letter.isspace() for letter in address) or (parts.scheme != "https" and not same):
         raise BadReply("bad_discovery")
     return url
 

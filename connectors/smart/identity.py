@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final, cast
-from urllib.parse import urljoin
 
 import msgspec
 from joserfc import jws
@@ -137,7 +136,7 @@ def search_parameters(*, reply: TokenReply, profile: Profile) -> tuple[tuple[str
 def _jwks_of_issuer(egress: Egress, issuer: str) -> str:
     if not issuer:
         raise BadReply("bad_id_token")
-    found = _get(egress, urljoin(issuer.rstrip("/") + "/", ".well-known/openid-configuration"))
+    found = _get(egress, f"{issuer.rstrip('/')}/.well-known/openid-configuration")
     address = found.get("jwks_uri")
     if found.get("issuer") != issuer or not isinstance(address, str):
         raise BadReply("bad_id_token")

@@ -1,0 +1,289 @@
+import base64
+import hmac
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from joserfc import jwt
+from joserfc.jwk import ECKey, RSAKey
+
+from connectors.egress import Egress
+from connectors.errors import BadReply, RetryLater
+from connectors.profile import Profile
+from connectors.registry import load_registry
+from connectors.secret import Secret
+from connectors.smart.discovery import Server
+from connectors.smart.identity import fetch_keys, verify_id_token
+from tests.connectors.smart.portal import Portal
+
+NOW = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
+SIGNING: dict[str, Any] = {
+    "RS256": RSAKey.generate_key(2048, auto_kid=False),
+    "ES256": ECKey.generate_key("P-256", auto_kid=False),
+    "ES384": ECKey.generate_key("P-384", auto_kid=False),
+}
+SIGNING["RS384"] = SIGNING["RS256"]
+STRANGER = RSAKey.generate_key(2048, auto_kid=False)
+CLAIMS = {
+    "iss": "https://as.example",
+    "aud": "our-id",
+    "sub": "s-1",
+    "exp": int(NOW.timestamp()) + 300,
+    "iat": int(NOW.timestamp()),
+    "nonce": "the-nonce",
+    "fhirUser": "https://portal.example/r4/Patient/p-1",
+}
+SERVER = Server(
+    issuer="https://as.example",
+    authorization_endpoint="https://as.example/authorize",
+    token_endpoint="https://as.example/token",
+)
+KEYS = (("rsa", SIGNING["RS256"]), ("p256", SIGNING["ES256"]), ("p384", SIGNING["ES384"]))
+
+
+def signed(
+    *, algorithm: str = "RS256", key: Any = None, header: Mapping[str, Any] | None = None, **claims: Any
+) -> Secret:
+    chosen = {name: value for name, value in {**CLAIMS, **claims}.items() if value is not ...}
+    head = {"alg": algorithm, **(header or {})}
+    return Secret(jwt.encode(head, chosen, key or SIGNING[algorithm], algorithms=[algorithm]))
+
+
+def unsigned(header: Mapping[str, Any], signature: str = "") -> Secret:
+    parts = (
+        base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in (header, CLAIMS)
+    )
+    return Secret(".".join((*parts, signature)))
+
+
+def verified(token: Secret, profile: Profile, **changes: Any) -> Mapping[str, Any]:
+    return verify_id_token(
+        id_token=token,
+        **{
+            "keys": KEYS,
+            "server": SERVER,
+            "profile": profile,
+            "client_id": "our-id",
+            "nonce": "the-nonce",
+            "now": NOW,
+            **changes,
+        },
+    )
+
+
+def refused(token: Secret, profile: Profile, **changes: Any) -> bool:
+    with pytest.raises(BadReply) as caught:
+        verified(token, profile, **changes)
+    return caught.value.code == "bad_id_token"
+
+
+# ---- the signature
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "RS384", "ES256", "ES384"])
+@pytest.mark.parametrize("header", [{}, {"kid": ""}])
+def test_it_takes_a_token_that_the_server_signed(
+    generic: Profile, algorithm: str, header: dict[str, Any]
+) -> None:
+    keys = tuple(("", key) for _, key in KEYS)
+
+    assert verified(signed(algorithm=algorithm, header=header), generic, keys=keys)["sub"] == "s-1"
+
+
+def test_it_finds_the_key_by_its_id(generic: Profile) -> None:
+    assert verified(signed(header={"kid": "rsa"}), generic)["sub"] == "s-1"
+    assert refused(signed(header={"kid": "other"}), generic)
+
+
+def test_it_refuses_a_token_without_signature(generic: Profile) -> None:
+    assert refused(unsigned({"alg": "none"}), generic)
+    assert refused(unsigned({"alg": "None"}), generic)
+    assert refused(unsigned({"alg": "RS256"}), generic)
+    assert refused(unsigned({}), generic)
+
+
+def test_it_refuses_the_public_key_used_as_a_shared_secret(generic: Profile) -> None:
+    # Given what an attacker can know: the public key in each form it is published in
+    public = SIGNING["RS256"]
+    for secret in (public.as_pem(private=False), json.dumps(public.as_dict(private=False)).encode()):
+        head, body, _ = unsigned({"alg": "HS256"}).reveal().split(".")
+        mac = hmac.digest(secret, f"{head}.{body}".encode(), "sha256")
+        assert refused(Secret(f"{head}.{body}.{base64.urlsafe_b64encode(mac).decode().rstrip('=')}"), generic)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"jwk": STRANGER.as_dict(private=False)},
+        {"jku": "https://evil.example/keys"},
+        {"x5c": ["MIIB"]},
+        {"x5u": "https://evil.example/cert"},
+        {"crit": ["exp"]},
+    ],
+)
+def test_it_refuses_a_token_that_brings_its_own_key(generic: Profile, header: dict[str, Any]) -> None:
+    # Given one token signed with the key that it carries, and one by the server that points elsewhere
+    for key in (STRANGER, SIGNING["RS256"]):
+        good = signed(key=key).reveal().split(".")
+        head = base64.urlsafe_b64encode(json.dumps({"alg": "RS256", **header}).encode()).decode().rstrip("=")
+        assert refused(Secret(".".join((head, *good[1:]))), generic)
+
+
+def test_it_refuses_the_signature_of_a_stranger(generic: Profile) -> None:
+    assert refused(signed(key=STRANGER), generic)
+    assert refused(signed(), generic, keys=())
+
+
+def test_it_refuses_changed_claims(generic: Profile) -> None:
+    head, _, signature = signed().reveal().split(".")
+    body = base64.urlsafe_b64encode(json.dumps({**CLAIMS, "sub": "other"}).encode()).decode().rstrip("=")
+
+    assert refused(Secret(f"{head}.{body}.{signature}"), generic)
+
+
+@given(st.text(min_size=1))
+def test_it_refuses_any_other_text(text: str) -> None:
+    profile = load_registry()["generic"]
+
+    assert refused(Secret(text), profile)
+    assert refused(Secret(f"{text}.{text}.{text}"), profile)
+
+
+# ---- the claims
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"iss": "https://evil.example"},
+        {"iss": "https://as.example/"},
+        {"iss": ...},
+        {"aud": "another-client"},
+        {"aud": ["our-id", "another-client"]},
+        {"aud": []},
+        {"aud": ...},
+        {"exp": int(NOW.timestamp()) - 121},
+        {"exp": ...},
+        {"exp": "tomorrow"},
+        {"exp": True},
+        {"iat": int(NOW.timestamp()) + 3600},
+        {"nbf": int(NOW.timestamp()) + 3600},
+        {"nonce": "of-another-attempt"},
+        {"nonce": ...},
+        {"nonce": 7},
+    ],
+    ids=str,
+)
+def test_it_refuses_a_token_that_is_not_for_this_attempt(generic: Profile, claims: dict[str, Any]) -> None:
+    assert refused(signed(**claims), generic)
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"aud": ["our-id"]},
+        {"aud": ["our-id", "another"], "azp": "our-id"},
+        {"exp": int(NOW.timestamp()) - 60},
+        {"iat": ...},
+    ],
+    ids=str,
+)
+def test_it_takes_what_the_specification_and_slow_clocks_allow(
+    generic: Profile, claims: dict[str, Any]
+) -> None:
+    assert verified(signed(**claims), generic)["sub"] == "s-1"
+
+
+def test_it_asks_for_no_nonce_where_none_was_sent(generic: Profile) -> None:
+    assert verified(signed(nonce=...), generic, nonce=None)["sub"] == "s-1"
+
+
+def test_the_issuers_of_the_profile_replace_the_discovered_one(generic: Profile) -> None:
+    profile = replace(generic, auth=replace(generic.auth, issuers=("https://openid.example",)))
+
+    assert verified(signed(iss="https://openid.example"), profile)
+    assert refused(signed(), profile)
+
+
+def test_a_server_without_issuer_proves_nothing(generic: Profile) -> None:
+    assert refused(signed(iss=""), generic, server=replace(SERVER, issuer=""))
+
+
+def test_a_token_expires(generic: Profile) -> None:
+    assert refused(signed(), generic, now=NOW + timedelta(minutes=8))
+
+
+# ---- the keys
+
+
+def jwks(*keys: Mapping[str, Any]) -> dict[str, Any]:
+    return {"keys": list(keys)}
+
+
+def test_it_takes_the_public_keys_for_signatures_and_leaves_the_rest(portal: Portal, egress: Egress) -> None:
+    rsa = SIGNING["RS256"].as_dict(private=False)
+    portal.says(
+        "/keys",
+        jwks(
+            {**rsa, "kid": "good", "use": "sig"},
+            {**rsa, "kid": "for-encryption", "use": "enc"},
+            {**SIGNING["RS256"].as_dict(private=True), "kid": "private"},
+            {"kty": "oct", "k": "c2VjcmV0", "kid": "shared"},
+            {"kty": "RSA", "n": "AQAB", "e": "AQAB", "kid": "tiny"},
+            {"kty": "EC", "crv": "P-256", "kid": "broken"},
+            {"kty": "unheard", "kid": "new"},
+            "no key",  # type: ignore[arg-type]
+            {**SIGNING["ES384"].as_dict(private=False)},
+        ),
+    )
+
+    found = fetch_keys(egress=egress, server=replace(SERVER, jwks_uri=f"{portal.base_url}/keys"))
+
+    assert [kid for kid, _ in found] == ["good", ""]
+
+
+def test_it_finds_the_keys_through_the_issuer_where_discovery_names_none(
+    portal: Portal, egress: Egress
+) -> None:
+    server = replace(SERVER, issuer=f"{portal.base_url}/tenant/")
+    portal.says(
+        "/tenant/.well-known/openid-configuration",
+        {"issuer": server.issuer, "jwks_uri": f"{portal.base_url}/keys"},
+    )
+    portal.says("/keys", jwks(SIGNING["RS256"].as_dict(private=False)))
+
+    assert len(fetch_keys(egress=egress, server=server)) == 1
+
+
+def test_it_takes_no_keys_from_a_document_of_another_issuer(portal: Portal, egress: Egress) -> None:
+    server = replace(SERVER, issuer=portal.base_url)
+    portal.says(
+        "/.well-known/openid-configuration",
+        {"issuer": "https://evil.example", "jwks_uri": f"{portal.base_url}/keys"},
+    )
+
+    with pytest.raises(BadReply):
+        fetch_keys(egress=egress, server=server)
+    assert "/keys" not in portal.paths
+
+
+@pytest.mark.parametrize(("status", "body"), [(404, ""), (200, "<html>"), (200, {"keys": 7}), (200, [])])
+def test_a_server_without_keys_is_not_believed(
+    portal: Portal, egress: Egress, status: int, body: Any
+) -> None:
+    portal.says("/keys", body, status=status)
+
+    with pytest.raises(BadReply):
+        fetch_keys(egress=egress, server=replace(SERVER, jwks_uri=f"{portal.base_url}/keys"))
+
+
+def test_keys_that_cannot_be_had_now_are_asked_for_later(portal: Portal, egress: Egress) -> None:
+    portal.says("/keys", status=503)
+
+    with pytest.raises(RetryLater):
+        fetch_keys(egress=egress, server=replace(SERVER, jwks_uri=f"{portal.base_url}/keys"))
