@@ -242,6 +242,7 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     codes: tuple[Coding, ...] = ()
     text: str = ""
     value: Quantity | str | None = None
+    value_codes: tuple[Coding, ...] = ()
     absent: str = ""
     components: tuple[Component, ...] = ()
     interpretation: str = ""

@@ -79,6 +79,7 @@ def normalize(draft: Draft) -> tuple[Event, ...]:
             codes=codes.codings(concept),
             text=read.text(concept, "text"),
             value=value,
+            value_codes=codes.codings(resource.get("valueCodeableConcept")),
             absent=absent,
             components=components,
             interpretation=said,
