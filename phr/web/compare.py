@@ -40,7 +40,9 @@ def compare(members: tuple[MemberDetail, ...]) -> tuple[CompareRow, ...]:
     rows = [
         CompareRow(
             label=label,
-            cells=tuple(Cell(chip=member.chip, value=value) for member, value in zip(members, values, strict=True)),
+            cells=tuple(
+                Cell(chip=member.chip, value=value) for member, value in zip(members, values, strict=True)
+            ),
             differs=len({value for value in values if value}) > 1,
         )
         for label, values in head.items()

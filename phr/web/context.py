@@ -31,7 +31,9 @@ def page(request: HttpRequest) -> dict[str, object]:
     sight: Sight | None = getattr(request, "sight", None)
     return {
         "theme": chosen if chosen in THEMES else "system",
-        "person": PersonHead(id=sight.person_id, name=sight.name, birth_date=sight.birth_date) if sight else None,
+        "person": PersonHead(id=sight.person_id, name=sight.name, birth_date=sight.birth_date)
+        if sight
+        else None,
         "may_change": sight is not None and sight.may(Role.CAREGIVER),
         "insecure_http": settings.PHR_INSECURE_HTTP,
     }

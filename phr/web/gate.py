@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Concatenate, ParamSpec
+from typing import Any, Concatenate, Final, ParamSpec, cast
 from uuid import UUID
 
+from allauth.account.decorators import reauthentication_required  # type: ignore[import-untyped]
 from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -19,6 +20,7 @@ from phr.accounts.access import Role, Sight
 from phr.accounts.models import User
 
 P = ParamSpec("P")
+Gated = Callable[..., HttpResponseBase]
 
 
 class SignedInRequest(HttpRequest):
@@ -34,15 +36,18 @@ class PersonRequest(SignedInRequest):
     sight: Sight
 
 
-def signed_in(
-    view: Callable[Concatenate[SignedInRequest, P], HttpResponse],
-) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
+# Asks for the password or second step again when the last time is some minutes past, and goes on where it
+# was.
+_ask_again: Final[Callable[[HttpRequest], None]] = reauthentication_required(lambda _request: None)
+
+
+def signed_in(view: Callable[Concatenate[SignedInRequest, P], HttpResponseBase]) -> Gated:
     """Send strangers to the sign-in page, and back here afterwards."""
 
     @wraps(view)
     def gated(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         if isinstance(request.user, User):
-            return view(_as(SignedInRequest, request), *args, **kwargs)
+            return view(cast("SignedInRequest", request), *args, **kwargs)
         if getattr(request, "htmx", False):
             # A partial that followed the redirect would put the sign-in form inside a card.
             return HttpResponseClientRefresh()
@@ -52,46 +57,35 @@ def signed_in(
 
 
 def person_view(
-    *, needs: Role = Role.VIEWER, opened: bool = True
-) -> Callable[
-    [Callable[Concatenate[PersonRequest, P], HttpResponse]],
-    Callable[Concatenate[HttpRequest, UUID, P], HttpResponseBase],
-]:
+    *, needs: Role = Role.VIEWER, opened: bool = True, step_up: bool = False
+) -> Callable[[Callable[Concatenate[PersonRequest, P], HttpResponse]], Gated]:
     """Let a view see one person's record, as far as its user may.
 
     A stranger, a lesser role and an expired access all get 404: whether there is such a person is not said.
-    ``opened``: the view runs within the Sight's transaction. A view that talks to a portal takes it unopened and
+    ``opened``: the view runs within the Sight's transaction. A view that talks to a portal takes it
+    unopened and
     opens it around its own reads and writes, so that no request is sent inside a transaction.
+    ``step_up``: whoever signed in a while ago proves it again first.
     """
 
-    def decorate(
-        view: Callable[Concatenate[PersonRequest, P], HttpResponse],
-    ) -> Callable[Concatenate[HttpRequest, UUID, P], HttpResponseBase]:
+    def decorate(view: Callable[Concatenate[PersonRequest, P], HttpResponse]) -> Gated:
         @wraps(view)
-        def gated(
-            request: SignedInRequest, person_id: UUID, *args: P.args, **kwargs: P.kwargs
-        ) -> HttpResponse:
-            seen = _as(PersonRequest, request)
+        def gated(request: SignedInRequest, person_id: UUID, *args: Any, **kwargs: Any) -> HttpResponseBase:
             try:
-                seen.sight = access.person_for(
+                sight = access.person_for(
                     user=request.user, person_id=person_id, needs=needs, now=timezone.now()
                 )
             except access.NotVisible:
                 raise Http404 from None
+            if step_up:
+                _ask_again(request)
+            seen = cast("PersonRequest", request)
+            seen.sight = sight
             if not opened:
                 return view(seen, *args, **kwargs)
-            with seen.sight.open():
+            with sight.open():
                 return view(seen, *args, **kwargs)
 
         return signed_in(gated)
 
     return decorate
-
-
-R = ParamSpec("R")
-
-
-def _as(kind: type, request: HttpRequest) -> HttpRequest:
-    """Say what a request has become; Django hands one object through all of them."""
-    del kind
-    return request

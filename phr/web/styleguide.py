@@ -1,4 +1,5 @@
-"""Every component and every page's states, from hand-made data: for eyes and screenshots, in development only."""
+"""Every component and every page's states, from hand-made data: for eyes and screenshots, in development
+only."""
 
 from __future__ import annotations
 
@@ -22,9 +23,10 @@ from phr.web.views import connect, errors
 from phr.web.views.people import PersonEntry
 from phr.web.words import asks
 
-COLOURS: Final = (
-    "paper card sunk line edge ink soft accent on-accent accent-soft high high-soft good good-soft warn warn-soft"
-).split()
+COLOURS: Final = [
+    *("paper", "card", "sunk", "line", "edge", "ink", "soft", "accent", "on-accent", "accent-soft"),
+    *("high", "high-soft", "good", "good-soft", "warn", "warn-soft"),
+]
 Build = Callable[[], tuple[str, Mapping[str, Any]]]
 
 
@@ -75,20 +77,31 @@ def _error(words: errors.ErrorWords) -> Build:
 
 def _people() -> tuple[str, Mapping[str, Any]]:
     entries = [
-        PersonEntry(person=PersonHead(id=samples.PERSON_ID, name="Rosa Marin", birth_date=samples.BORN), role_text="owner"),
-        PersonEntry(person=PersonHead(id=samples.PERSON_ID, name="Leo Marin-Ferreira", birth_date=None), role_text="viewer"),
+        PersonEntry(
+            person=PersonHead(id=samples.PERSON_ID, name="Rosa Marin", birth_date=samples.BORN),
+            role_text="owner",
+        ),
+        PersonEntry(
+            person=PersonHead(id=samples.PERSON_ID, name="Leo Marin-Ferreira", birth_date=None),
+            role_text="viewer",
+        ),
     ]
     return "people/page.html", {"people": entries, "form": PersonForm(), "section": "people"}
 
 
 STATES: Final[Mapping[str, Build]] = {
     "timeline": _timeline(samples.TIMELINE),
-    "timeline-filtered": _timeline(samples.FILTERED, faults=("A date in the address could not be read and was left out.",)),
+    "timeline-filtered": _timeline(
+        samples.FILTERED, faults=("A date in the address could not be read and was left out.",)
+    ),
     "timeline-nothing-fits": _timeline(samples.NOTHING_FITS),
     "timeline-fetching": _timeline(samples.NOTHING_YET),
     "timeline-empty": _timeline(replace(samples.NOTHING_YET, filters=TimelineFilters()), has_sources=False),
     "timeline-hard": _timeline(samples.HARD),
-    "fact": lambda: ("facts/page.html", {"fact": samples.FACT, "rows": compare(samples.FACT.members), "section": "timeline"}),
+    "fact": lambda: (
+        "facts/page.html",
+        {"fact": samples.FACT, "rows": compare(samples.FACT.members), "section": "timeline"},
+    ),
     "fact-single": lambda: (
         "facts/page.html",
         {"fact": samples.SINGLE, "rows": compare(samples.SINGLE.members), "section": "timeline"},
@@ -98,7 +111,10 @@ STATES: Final[Mapping[str, Build]] = {
     "sources-trouble": _sources("failed", "waiting", "disconnected"),
     "sources-empty": _sources(),
     "source": lambda: ("sources/detail.html", {"source": samples.SOURCE, "section": "sources"}),
-    "disconnect": lambda: ("sources/disconnect.html", {"card": samples.CARDS["partial"], "section": "sources"}),
+    "disconnect": lambda: (
+        "sources/disconnect.html",
+        {"card": samples.CARDS["partial"], "section": "sources"},
+    ),
     "quarantine": lambda: (
         "sources/quarantine.html",
         {"page": samples.QUARANTINE, "source_id": samples.SOURCE.card.id, "section": "sources"},
@@ -109,7 +125,10 @@ STATES: Final[Mapping[str, Build]] = {
     "connect-not-ready": _portal("unregistered"),
     "people": _people,
     "welcome": lambda: ("home/welcome.html", {"open_for_signup": True, "person": None}),
-    "first-run": lambda: ("home/first_run.html", {"form": PersonForm({"name": "", "birth_date": "2999-01-01"})}),
+    "first-run": lambda: (
+        "home/first_run.html",
+        {"form": PersonForm({"name": "", "birth_date": "2999-01-01"})},
+    ),
     "account": lambda: ("home/account.html", {"section": "account"}),
     **{f"callback-{code}".replace("_", "-"): _outcome(code) for code in connect.OUTCOMES},
     **{f"error-{status}": _error(words) for status, words in errors.PAGES.items()},
@@ -122,7 +141,13 @@ STATES: Final[Mapping[str, Build]] = {
 def styleguide(request: HttpRequest) -> HttpResponse:
     """Show the components together, and a link to each state."""
     _pretend(request)
-    context = {"states": list(STATES), "kinds": list(ICONS), "lines": samples.LINES, "colours": COLOURS, "form": PersonForm({"name": ""})}
+    context = {
+        "states": list(STATES),
+        "kinds": list(ICONS),
+        "lines": samples.LINES,
+        "colours": COLOURS,
+        "form": PersonForm({"name": ""}),
+    }
     return render(request, "styleguide/page.html", context)
 
 

@@ -22,7 +22,11 @@ class Ask:
 
 # Several types may be one thing to a patient; each group is said once, in this order.
 _GROUPS: Final[tuple[tuple[Promise | str, str, frozenset[str]], ...]] = (
-    (gettext_lazy("Name, birth date, contact details"), "identification", frozenset({"Patient", "RelatedPerson"})),
+    (
+        gettext_lazy("Name, birth date, contact details"),
+        "identification",
+        frozenset({"Patient", "RelatedPerson"}),
+    ),
     (gettext_lazy("Visits and stays"), "building-office-2", frozenset({"Encounter"})),
     (gettext_lazy("Problems and diagnoses"), "tag", frozenset({"Condition"})),
     (gettext_lazy("Lab results and vital signs"), "beaker", frozenset({"Observation", "Specimen"})),
@@ -40,7 +44,11 @@ _GROUPS: Final[tuple[tuple[Promise | str, str, frozenset[str]], ...]] = (
         "document-text",
         frozenset({"DocumentReference", "Binary", "Composition"}),
     ),
-    (gettext_lazy("Care plans, goals and care team"), "user-group", frozenset({"CarePlan", "Goal", "CareTeam"})),
+    (
+        gettext_lazy("Care plans, goals and care team"),
+        "user-group",
+        frozenset({"CarePlan", "Goal", "CareTeam"}),
+    ),
     (gettext_lazy("Orders and referrals"), "pencil-square", frozenset({"ServiceRequest", "Task"})),
     (gettext_lazy("Appointments"), "calendar-days", frozenset({"Appointment"})),
     (gettext_lazy("Implants and devices"), "cpu-chip", frozenset({"Device", "DeviceUseStatement"})),

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from allauth.account.decorators import reauthentication_required
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -16,10 +15,20 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
+from connectors.errors import PortalError
+from phr.accounts import access
 from phr.accounts.access import Role
-from phr.sources import flows, portals
+from phr.core.network import egress
+from phr.sources import directory
+from phr.sources.flows import begin as flow
+from phr.sources.flows.finish import finish
+from phr.sources.flows.outcomes import ConnectRefused
+from phr.sources.registrations import NotRegistered
 from phr.sources.shapes import PortalChoice
+from phr.sync import requests, tasks
+from phr.sync.models import Run
 from phr.web.gate import PersonRequest, SignedInRequest, person_view, signed_in
+from phr.web.policy import may_leave
 from phr.web.words import asks
 
 TEXT_MAX: Final = 100
@@ -36,16 +45,30 @@ class Outcome:
     icon: str = "exclamation-triangle"
 
 
+# Several codes of the flow are one thing to whoever reads about it.
+SAME: Final = {
+    "state_expired": "expired",
+    "state_used": "used",
+    "state_unknown": "not_yours",
+    "other_session": "not_yours",
+    "other_portal": "not_yours",
+    "issuer_mismatch": "not_yours",
+    "portal_error": "failed",
+}
 OUTCOMES: Final = {
     "denied": Outcome(
         gettext_lazy("The portal was not connected"),
-        gettext_lazy("On the portal's page the access was declined, or the page was closed before it was given."),
+        gettext_lazy(
+            "On the portal's page the access was declined, or the page was closed before it was given."
+        ),
         gettext_lazy("If that was meant, there is nothing to do. Otherwise try again and press Allow there."),
         icon="hand-raised",
     ),
     "expired": Outcome(
         gettext_lazy("That took too long"),
-        gettext_lazy("Ten minutes went by between leaving for the portal and coming back, so the journey is over."),
+        gettext_lazy(
+            "Ten minutes went by between leaving for the portal and coming back, so the journey is over."
+        ),
         gettext_lazy("Try again; the portal often remembers that you signed in."),
         status=410,
         icon="clock",
@@ -60,31 +83,57 @@ OUTCOMES: Final = {
     "not_yours": Outcome(
         gettext_lazy("This journey was not begun here"),
         gettext_lazy(
-            "The address belongs to another sign-in, another browser, or to nobody. No request was sent to the portal."
+            "The address belongs to another sign-in, another browser, or to nobody. No request was "
+            "sent to the portal."
         ),
-        gettext_lazy("Begin at the sources page in this browser. If somebody sent you this link, do not use it."),
+        gettext_lazy(
+            "Begin at the sources page in this browser. If somebody sent you this link, do not use it."
+        ),
         status=403,
         icon="shield-exclamation",
     ),
     "other_patient": Outcome(
         gettext_lazy("That is another person's chart"),
         gettext_lazy(
-            "The portal gave access to a different patient than the one this source belongs to, so nothing was joined."
+            "The portal gave access to a different patient than the one this source belongs to, so "
+            "nothing was joined."
         ),
-        gettext_lazy("Reconnect and choose the same patient, or connect the other chart into that person's record."),
+        gettext_lazy(
+            "Reconnect and choose the same patient, or connect the other chart into that person's record."
+        ),
         status=409,
         icon="users",
     ),
+    "no_patient": Outcome(
+        gettext_lazy("The portal named no patient"),
+        gettext_lazy(
+            "It gave access, but did not say to whose chart, so nothing could be fetched. The "
+            "access was given back."
+        ),
+        gettext_lazy(
+            "Try again, and choose a patient if the portal asks. If it does not, the portal has to "
+            "be set up for patients."
+        ),
+        status=502,
+        icon="user-circle",
+    ),
     "failed": Outcome(
         gettext_lazy("The portal did not finish"),
-        gettext_lazy("It sent you back, but then answered with an error or with something that is no answer."),
-        gettext_lazy("Try again in a few minutes. If it stays, the portal is at fault or is not registered rightly."),
+        gettext_lazy(
+            "It sent you back, but then answered with an error or with something that is no answer."
+        ),
+        gettext_lazy(
+            "Try again in a few minutes. If it stays, the portal is at fault or is not registered rightly."
+        ),
         status=502,
         icon="signal-slash",
     ),
 }
 BEGIN_FAILED: Final = gettext_lazy(
     "The portal does not answer, or not as it should, so you were not sent there. Try again in a few minutes."
+)
+BEGIN_IMPOSSIBLE: Final = gettext_lazy(
+    "This server is not registered there, so nobody can be sent there yet."
 )
 
 
@@ -93,25 +142,19 @@ BEGIN_FAILED: Final = gettext_lazy(
 def search(request: PersonRequest) -> HttpResponse:
     """Search the directory by name, place or brand; the page or, for typing, the list alone."""
     text = request.GET.get("q", "").replace("\x00", "")[:TEXT_MAX].strip()
-    context = {
-        "portals": portals.search(sight=request.sight, text=text),
-        "q": text,
-        "section": "sources",
-    }
+    context = {"portals": directory.search(sight=request.sight, text=text), "q": text, "section": "sources"}
     return render(request, "connect/_portals.html" if request.htmx else "connect/search.html", context)
 
 
 @require_safe
-@person_view(needs=Role.CAREGIVER)
-@reauthentication_required
+@person_view(needs=Role.CAREGIVER, step_up=True)
 def portal(request: PersonRequest, portal_id: int) -> HttpResponse:
     """Say what this portal will be asked for, before anybody is sent there."""
     return _portal_page(request, _choice(request, portal_id))
 
 
 @require_POST
-@person_view(needs=Role.CAREGIVER, opened=False)
-@reauthentication_required
+@person_view(needs=Role.CAREGIVER, opened=False, step_up=True)
 def begin(request: PersonRequest, portal_id: int) -> HttpResponse:
     """Begin a journey: the browser goes to the portal's own sign-in page."""
     with request.sight.open():
@@ -119,62 +162,85 @@ def begin(request: PersonRequest, portal_id: int) -> HttpResponse:
     if not chosen.connectable:
         return _portal_page(request, chosen, status=409)
     try:
-        address = flows.begin(
-            sight=request.sight,
-            portal_id=portal_id,
-            session_key=_session_key(request),
-            now=timezone.now(),
-        )
-    except flows.ConnectFailed:
+        return redirect(_leave(request, portal_id=portal_id))
+    except PortalError:
         return _portal_page(request, chosen, fault=str(BEGIN_FAILED), status=502)
-    return redirect(address)
+    except NotRegistered:
+        return _portal_page(request, chosen, fault=str(BEGIN_IMPOSSIBLE), status=409)
 
 
 @require_POST
-@person_view(needs=Role.CAREGIVER, opened=False)
-@reauthentication_required
+@person_view(needs=Role.CAREGIVER, opened=False, step_up=True)
 def reconnect(request: PersonRequest, source_id: UUID) -> HttpResponse:
     """Begin a journey that renews a source's access; another patient's chart is refused at its end."""
+    with request.sight.open():
+        portal_id = directory.portal_of(source_id=source_id)
+    if portal_id is None:
+        raise Http404
     try:
-        address = flows.reconnect(
-            sight=request.sight,
-            source_id=source_id,
-            session_key=_session_key(request),
-            now=timezone.now(),
-        )
-    except flows.ConnectFailed:
+        return redirect(_leave(request, portal_id=portal_id, reconnects=source_id))
+    except PortalError:
         messages.error(request, str(BEGIN_FAILED))
-        return redirect("sources", request.sight.person_id)
-    return redirect(address)
+    except NotRegistered:
+        messages.error(request, str(BEGIN_IMPOSSIBLE))
+    return redirect("sources", request.sight.person_id)
 
 
 @require_safe
 @signed_in
 def callback(request: SignedInRequest, slug: str) -> HttpResponse:
     """Take back whoever returns from a portal; the state decides whose journey it was."""
+    now = timezone.now()
     try:
-        finished = flows.finish(
-            user=request.user,
-            slug=slug,
-            session_key=_session_key(request),
-            parameters=request.GET,
-            now=timezone.now(),
-        )
-    except flows.ConnectFailed as ended:
-        outcome = OUTCOMES.get(ended.code, OUTCOMES["failed"])
-        return render(
-            request, "connect/outcome.html", {"outcome": outcome, "section": "sources"}, status=outcome.status
-        )
+        with egress() as way_out:
+            finished = finish(
+                user=request.user,
+                session_key=_session_key(request),
+                slug=slug,
+                params=request.GET.dict(),
+                egress=way_out,
+                now=now,
+            )
+    except ConnectRefused as refused:
+        return _refused_page(request, refused)
+    sight = access.person_for(user=request.user, person_id=finished.person_id, needs=Role.CAREGIVER, now=now)
+    with sight.open():
+        requests.request(sight=sight, source_id=finished.source_id, trigger=Run.Trigger.CONNECT, now=now)
+        tasks.ring_for(source_id=finished.source_id)
     messages.success(
-        request,
-        _("%(name)s is connected. Its records are being fetched; this page shows how far it is.")
-        % {"name": finished.name},
+        request, _("The portal is connected. Its records are being fetched; this page shows how far it is.")
     )
     return redirect("sources", finished.person_id)
 
 
+def _refused_page(request: SignedInRequest, refused: ConnectRefused) -> HttpResponse:
+    outcome = OUTCOMES[SAME.get(refused.code, refused.code)]
+    if refused.person_id is not None:
+        # The journey was this user's own: the page then stands in the record that it was meant for.
+        try:
+            sight = access.person_for(user=request.user, person_id=refused.person_id, now=timezone.now())
+        except access.NotVisible:
+            pass
+        else:
+            request.sight = sight  # type: ignore[attr-defined]
+    context = {"outcome": outcome, "portal_id": refused.portal_id, "section": "sources"}
+    return render(request, "connect/outcome.html", context, status=outcome.status)
+
+
+def _leave(request: PersonRequest, *, portal_id: int, reconnects: UUID | None = None) -> str:
+    with egress() as way_out:
+        return flow.begin(
+            sight=request.sight,
+            portal_id=portal_id,
+            session_key=_session_key(request),
+            reconnects=reconnects,
+            egress=way_out,
+            now=timezone.now(),
+        )
+
+
 def _choice(request: PersonRequest, portal_id: int) -> PortalChoice:
-    found = portals.choice(sight=request.sight, portal_id=portal_id)
+    found = directory.choice(sight=request.sight, portal_id=portal_id)
     if found is None:
         raise Http404
     return found
@@ -184,12 +250,12 @@ def _portal_page(
     request: PersonRequest, chosen: PortalChoice, *, fault: str = "", status: int = 200
 ) -> HttpResponse:
     context = {"portal": chosen, "asks": asks(chosen.resource_types), "fault": fault, "section": "sources"}
-    return render(request, "connect/portal.html", context, status=status)
+    return may_leave(render(request, "connect/portal.html", context, status=status))
 
 
 def _session_key(request: HttpRequest) -> str:
     if not request.session.session_key:
         request.session.save()
-    key = request.session.session_key
+    key: str | None = request.session.session_key
     assert key is not None
     return key

@@ -25,7 +25,10 @@ PAGES: Final = {
     400: ErrorWords(
         400,
         _("That address makes no sense here"),
-        _("A part of it is missing or broken. Go back and follow the link again, or begin at the start page."),
+        _(
+            "A part of it is missing or broken. Go back and follow the link again, or begin at the "
+            "start page."
+        ),
         "question-mark-circle",
     ),
     403: ErrorWords(
@@ -53,7 +56,8 @@ PAGES: Final = {
         500,
         _("Something broke here"),
         _(
-            "The fault is on this server, not with you, and it was written down. The record itself is untouched. "
+            "The fault is on this server, not with you, and it was written down. The record itself "
+            "is untouched. "
             "Try again in a minute; if it stays, tell whoever runs this server."
         ),
         "wrench-screwdriver",
@@ -63,7 +67,8 @@ CSRF: Final = ErrorWords(
     403,
     _("This form is too old"),
     _(
-        "It was opened before you last signed in, or the browser keeps no cookies for this site, so nothing was "
+        "It was opened before you last signed in, or the browser keeps no cookies for this site, so "
+        "nothing was "
         "done. Go back, load the page again, and send the form once more."
     ),
     "clock",
