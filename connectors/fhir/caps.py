@@ -45,6 +45,8 @@ _HIGH: Final = rb"\\u[dD][89abAB][0-9a-fA-F]{2}"
 _LOW: Final = rb"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
 _PAIR: Final = re.compile(_HIGH + _LOW)
 _SURROGATE: Final = re.compile(_HIGH + b"|" + _LOW)
+# One kind of bracket, so that a round takes away exactly one level.
+_ONE_KIND: Final = bytes.maketrans(b"[]", b"{}")
 _NOT_BRACKETS: Final = bytes(byte for byte in range(256) if byte not in b"{}[]")
 
 
@@ -76,11 +78,11 @@ def depth(raw: bytes) -> int:
     Works by stripping everything but brackets, then matching pairs from the inside out, one level a round:
     it needs no recursion, however deep the input.
     """
-    brackets = STRING.sub(b"", raw).translate(None, _NOT_BRACKETS)
+    brackets = STRING.sub(b"", raw).translate(_ONE_KIND, _NOT_BRACKETS)
     level = 0
     while brackets and level <= MAX_DEPTH:
         # Neighbours of one level join into one pair; what surrounds them is then the next level.
-        shorter = brackets.replace(b"{}", b"").replace(b"[]", b"")
+        shorter = brackets.replace(b"{}", b"")
         if len(shorter) == len(brackets):
             return MAX_DEPTH + 1  # brackets that do not match
         brackets = shorter

@@ -75,6 +75,6 @@ def http_answer(body: bytes = b"", *, status: str = "200 OK", headers: str = "")
 
 def drip(connection: socket.socket, _: bytes) -> None:
     connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n")
-    for _ in range(1000):
+    for _count in range(1000):
         connection.sendall(b"x")
         time.sleep(0.05)
