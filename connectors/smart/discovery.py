@@ -175,9 +175,7 @@ def _checked(address: str, base: str) -> str:
     try:
         url = urljoin(base, address)
         parts, own = urlsplit(url), urlsplit(base)
-        fit = (
-            bool(parts.hostname) and not parts.fragment and parts.username is None and parts.password is None
-        )
+        fit = bool(parts.hostname) and not parts.fragment and parts.username is None
         same = (parts.scheme, parts.hostname, parts.port) == (own.scheme, own.hostname, own.port)
     except ValueError:
         raise BadReply("bad_discovery") from None

@@ -117,7 +117,7 @@ def test_it_says_that_a_server_without_endpoints_is_not_usable(portal: Portal, f
     [
         "http://as.example/authorize",
         "javascript:alert(1)",
-        "https://user:word@as.example/authorize",
+        "https://user@as.example/authorize",
         "https://as.example/authorize#x",
         "https:///authorize",
         "https://as.example/a b",
