@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +15,7 @@ from connectors.egress import Egress
 from connectors.errors import Code, Denied, PortalError
 from connectors.fhir.client import FhirClient
 from connectors.profile import Profile
-from connectors.scopes import ScopeSet
+from connectors.scopes import Difference, ScopeSet
 from connectors.secret import Secret
 from connectors.smart import authorize, identity, tokens
 from connectors.smart.discovery import Server
@@ -174,14 +174,24 @@ def _connected(*, journey: _Journey, reply: TokenReply, egress: Egress, now: dat
             source_id=attempt.reconnects_id,
             now=now,
         )
-    asked = ScopeSet.parse(attempt.scope)
-    granted = ScopeSet.parse(reply.scope) if reply.scope else asked
     return Finished(
         person_id=attempt.person_id,
         source_id=source.pk,
         created=created,
-        difference=scopes.compare(asked=asked, granted=granted),
+        difference=_difference(asked=attempt.scope, granted=reply.scope, profile=journey.profile),
     )
+
+
+def _difference(*, asked: str, granted: str, profile: Profile) -> Difference:
+    """Compare type by type: a portal may answer "everything" with the list of what it has."""
+    wanted = ScopeSet.parse(asked)
+    each = tuple(
+        replace(scope, resource_type=name)
+        for scope in wanted.resources
+        for name in (profile.scopes.resources if scope.resource_type == "*" else (scope.resource_type,))
+    )
+    given = ScopeSet.parse(granted) if granted else wanted
+    return scopes.compare(asked=ScopeSet(resources=each, others=wanted.others), granted=given)
 
 
 def _claims(
