@@ -121,7 +121,8 @@ def test_how_long_to_wait(headers: dict[str, str], expected: float | None) -> No
 
 def test_issues_are_read_without_their_text() -> None:
     body = b"""{"resourceType":"OperationOutcome","issue":[
-      {"severity":"error","code":"forbidden","diagnostics":"Jane Doe","details":{"coding":[{"code":"59108"}]}},
+      {"severity":"error","code":"forbidden","diagnostics":"Jane Doe",
+       "details":{"coding":[{"code":"59108"}]}},
       {"severity":"warning","code":"incomplete"}]}"""
     issues = read_issues(body)
     assert issues == Issues(frozenset({"forbidden", "59108"}), failed=True)
