@@ -1,4 +1,4 @@
-"""An invented family of three generations with thirty years of records at three portals, for demo and tests."""
+"""An invented family of three generations, with thirty years of records at three portals."""
 
 from connectors.sandbox.family.build import family
 from connectors.sandbox.family.directory import PORTALS

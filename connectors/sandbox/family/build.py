@@ -1,30 +1,40 @@
 """The family, told from its first visit to a given day."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import date
-from typing import Final
+from typing import Final, Protocol
 
-from connectors.sandbox.family import renee
+from connectors.sandbox.family import ingrid, kasimir, renee, tobias
 from connectors.sandbox.family.chart import Chart, Ledger
 from connectors.sandbox.family.directory import DESKS, PORTALS, enter
 from connectors.sandbox.family.model import DemoAccount, DemoPerson, Family
-from connectors.sandbox.family.people import RENEE, Person
+from connectors.sandbox.family.people import INGRID, KASIMIR, RENEE, TOBIAS, Person
 from connectors.sandbox.split import Resource
 
-# What happens once has happened by then; afterwards life is routine, and goes on for as long as it is asked to.
+# What happens once has happened by then; afterwards life is routine, and goes on as long as it is asked to.
 EARLIEST_UNTIL: Final = date(2025, 1, 1)
 
-Story = Callable[..., None]
-STORIES: Final[tuple[tuple[Person, Story, tuple[str, ...]], ...]] = (
-    (RENEE, renee.tell, ("mercy", "lakeside", "northern")),
+
+class Story(Protocol):
+    """What fills one person's charts."""
+
+    def __call__(self, charts: Mapping[str, Chart], *, until: date) -> None:
+        """Tell it up to the day."""
+
+
+STORIES: Final[tuple[tuple[Person, Story], ...]] = (
+    (RENEE, renee.tell),
+    (TOBIAS, tobias.tell),
+    (INGRID, ingrid.tell),
+    (KASIMIR, kasimir.tell),
 )
 
 
 def family(*, seed: int = 1, until: date) -> Family:
     """Make the family of Port Alder, everything before the day ``until``.
 
-    The same seed and day give the same resources, in the same order; a later day adds to what there was and changes
-    nothing of the past. Numbers are ``decimal.Decimal``: write them with ``records.dump``.
+    The same seed and day give the same resources, in the same order; a later day adds to what there was and
+    changes nothing of the past. Numbers are ``decimal.Decimal``: write them with ``records.dump``.
 
     Raises:
         ValueError: ``until`` lies before the story's last single event.
@@ -35,18 +45,15 @@ def family(*, seed: int = 1, until: date) -> Family:
         raise ValueError(message)
     return Family(
         portals=PORTALS,
-        people=tuple(
-            _person(person, story, slugs, seed=seed, until=until) for person, story, slugs in STORIES
-        ),
+        people=tuple(_person(person, story, seed=seed, until=until) for person, story in STORIES),
     )
 
 
-def _person(person: Person, story: Story, slugs: tuple[str, ...], *, seed: int, until: date) -> DemoPerson:
+def _person(person: Person, story: Story, *, seed: int, until: date) -> DemoPerson:
     ledger = Ledger()
     charts: Mapping[str, Chart] = {
         desk.slug: Chart(desk=desk, person=person.slug, seed=seed, ledger=ledger, staff=enter)
         for desk in DESKS
-        if desk.slug in slugs
     }
     story(charts, until=until)
     return DemoPerson(

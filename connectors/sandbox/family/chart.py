@@ -1,8 +1,8 @@
-"""One person's chart at one portal: ids, spellings and the directory of that house, and the ledger of what is true.
+"""One person's chart at one portal, in that house's ids and spellings, and the ledger of what is true.
 
-A story adds to a chart what happened; the chart decides how this portal writes it. What two charts add under one
-``fact`` is one thing in the world, and the ledger remembers it: the truth comes from the telling, not from a guess
-made afterwards.
+A story adds to a chart what happened; the chart decides how this portal writes it. What two charts add under
+one ``fact`` is one thing in the world, and the ledger remembers it: the truth comes from the telling, not
+from a guess made afterwards.
 """
 
 import hashlib
@@ -87,13 +87,13 @@ class Chart:
         return {"reference": self.address("Patient", "self")}
 
     def address(self, kind: str, name: str, *, ours: bool = True) -> str:
-        """Give ``Type/id`` of what this chart calls ``name``; ``ours=False``: the house's own, not this person's."""
+        """Give ``Type/id`` of what this chart calls ``name``; ``ours=False``: of the house's directory."""
         owner = self.person if ours else "house"
         text = f"family {self.seed}|{self.desk.slug}|{owner}|{kind}|{name}"
         return f"{kind}/{spelled_id(self.desk.id_style, kind, text)}"
 
     def add(self, kind: str, name: str, body: Resource, *, fact: str = "", ours: bool = True) -> str:
-        """Put a resource into the chart and return its ``Type/id``; a name used twice is a fault of the story."""
+        """Put a resource into the chart and return its ``Type/id``; ValueError for a name used twice."""
         address = self.address(kind, name, ours=ours)
         if address in self.resources:
             message = f"{self.desk.slug} holds {kind} {name} twice"
@@ -137,7 +137,7 @@ def digits(text: str, places: int) -> str:
 
 
 def dice(seed: int, *names: object) -> random.Random:
-    """Give dice that fall the same for one name, whatever was thrown before: a later ``until`` moves nothing."""
+    """Give dice that fall the same for one name, whatever was thrown before: a later day moves nothing."""
     return random.Random("|".join(map(str, (seed, *names))))
 
 

@@ -23,7 +23,7 @@ def bill(
     items: Sequence[tuple[str, Decimal]],
     diagnoses: Sequence[str] = (),
 ) -> tuple[str, str]:
-    """Record the Claim for a visit and its ExplanationOfBenefit; ``items`` are words and charges in dollars."""
+    """Record the Claim for a visit and its ExplanationOfBenefit; ``items``: words and charges in dollars."""
     total = sum((charge for _, charge in items), Decimal("0.00"))
     created = chart.desk.instant(day + timedelta(days=2))
     common: Resource = {

@@ -13,6 +13,7 @@ ICD10: Final = "http://hl7.org/fhir/sid/icd-10-cm"
 UCUM: Final = "http://unitsofmeasure.org"
 HL7: Final = "http://terminology.hl7.org/CodeSystem"
 US_CORE: Final = "http://hl7.org/fhir/us/core/StructureDefinition"
+US_CORE_CODES: Final = "http://hl7.org/fhir/us/core/CodeSystem"
 
 
 def coding(system: str, code: str, display: str = "") -> Resource:

@@ -1,12 +1,13 @@
 """How one body fares over thirty years: what a cuff, a scale and a laboratory would read on a given day.
 
-Everything that tells of a value (a result, its copy at another house, the sentence in a note) asks here, so that they
-agree. Values are drawn by the day's own dice: a later end of the story changes nothing that was already told.
+Everything that tells of a value (a result, its copy at another house, the sentence in a note) asks here, so
+that they agree. Values are drawn by the day's own dice: a later end of the story moves nothing already told.
 """
 
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import Final
 
 from connectors.sandbox.family.chart import at, dice, rounded
@@ -63,7 +64,7 @@ def between(day: date, knots: Knots) -> float:
     """Give the course's value on ``day``: straight between the knots, level beyond them."""
     if day <= knots[0][0]:
         return knots[0][1]
-    for (start, before), (end, after) in zip(knots, knots[1:], strict=False):
+    for (start, before), (end, after) in pairwise(knots):
         if day <= end:
             return before + (after - before) * ((day - start) / (end - start))
     return knots[-1][1]

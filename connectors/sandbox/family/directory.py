@@ -1,7 +1,7 @@
 """The three houses of Port Alder and who works there: invented, all of them.
 
-Each house has its own ids, numbers and spelling for those it knows. One surgeon is known to two houses and carries
-one national number at both; its checksum holds, and it begins with a digit that is never issued.
+Each house has its own ids, numbers and spelling for those it knows. One surgeon is known to two houses and
+carries one national number at both; its checksum holds, and it begins with a digit that is never issued.
 """
 
 from dataclasses import dataclass

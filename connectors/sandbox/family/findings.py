@@ -24,7 +24,7 @@ from connectors.sandbox.split import Resource
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """Blood or urine taken once, and what was found in it: the event that every copy of the results tells of."""
+    """Blood or urine taken once, and what was found in it: the event that every copy tells of."""
 
     name: str
     taken: datetime
@@ -51,7 +51,7 @@ def observe(
     fact: str = "",
     further: Mapping[str, Any] | None = None,
 ) -> str:
-    """Record one Observation; ``value`` is its value[x] element (or components) and whatever belongs to it."""
+    """Record one Observation; ``value`` is its value[x] (or components) and whatever belongs to it."""
     body: Resource = {
         "status": status,
         "category": [hl7("observation-category", category, category.replace("-", " ").title())],

@@ -9,7 +9,7 @@ from connectors.sandbox.split import IdStyle, Resource
 
 @dataclass(frozen=True, slots=True)
 class DemoPortal:
-    """An invented organization with a patient portal. Which vendor's software it runs is the caller's choice."""
+    """An invented organization with a patient portal; whose software it runs is the caller's choice."""
 
     slug: str
     name: str
@@ -47,7 +47,7 @@ class Truth:
     """What a merge of a person's portals should find.
 
     ``same``: one fact each, and the records say enough to know it. ``apart``: alike, but two facts.
-    ``unprovable``: one thing in the world, but nothing in the records shows it safely, so a repeat is expected.
+    ``unprovable``: one thing in the world, but nothing in the records shows it safely: a repeat is expected.
     """
 
     same: tuple[SameFact, ...]

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Final
 
 from connectors.sandbox.family.chart import Chart, refer
-from connectors.sandbox.family.codes import HL7, LOINC, US_CORE, coding, concept
+from connectors.sandbox.family.codes import HL7, LOINC, US_CORE_CODES, coding, concept
 from connectors.sandbox.family.pdf import pdf
 from connectors.sandbox.split import Resource
 
@@ -60,8 +60,9 @@ def page(title: str, paragraphs: Sequence[str], *, rows: Sequence[tuple[str, str
     if rows:
         cells = "".join(f"<tr><th>{html.escape(a)}</th><td>{html.escape(b)}</td></tr>" for a, b in rows)
         written.append(f"<table>{cells}</table>")
-    head = f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title></head>'
-    return Writing("text/html", f"{head}<body>{''.join(written)}</body></html>".encode(), title)
+    head = f'<meta charset="utf-8"><title>{html.escape(title)}</title>'
+    text = f'<!DOCTYPE html><html lang="en"><head>{head}</head><body>{"".join(written)}</body></html>'
+    return Writing("text/html", text.encode(), title)
 
 
 def letter(title: str, paragraphs: Sequence[str]) -> Writing:
@@ -105,7 +106,7 @@ def document(
         "category": [
             concept(
                 coding(
-                    f"{US_CORE.replace('StructureDefinition', 'CodeSystem')}/us-core-documentreference-category",
+                    f"{US_CORE_CODES}/us-core-documentreference-category",
                     "clinical-note",
                     "Clinical Note",
                 )

@@ -19,11 +19,10 @@ def pdf(paragraphs: Sequence[str], *, title: str) -> bytes:
     lines = [line for text in paragraphs for line in (textwrap.wrap(text, LINE_WIDTH) or [""])]
     pages = [lines[start : start + PAGE_LINES] for start in range(0, len(lines), PAGE_LINES)] or [[]]
     objects: list[bytes] = [b"<< /Type /Catalog /Pages 2 0 R >>", b""]
-    fonts = {"F1": "Helvetica", "F2": "Helvetica-Bold"}
-    for base in fonts.values():
-        objects.append(
-            f"<< /Type /Font /Subtype /Type1 /BaseFont /{base} /Encoding /WinAnsiEncoding >>".encode()
-        )
+    objects += [
+        f"<< /Type /Font /Subtype /Type1 /BaseFont /{base} /Encoding /WinAnsiEncoding >>".encode()
+        for base in ("Helvetica", "Helvetica-Bold")
+    ]
     objects.append(b"<< /Title " + _text(title) + b" /Producer (phr sandbox) >>")
     kids: list[str] = []
     for number, page in enumerate(pages, start=1):

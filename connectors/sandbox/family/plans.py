@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from connectors.sandbox.family.chart import Chart, refer, status
-from connectors.sandbox.family.codes import LOINC, SNOMED, UCUM, US_CORE, coding, concept, hl7
+from connectors.sandbox.family.codes import LOINC, SNOMED, UCUM, US_CORE_CODES, coding, concept, hl7
 from connectors.sandbox.split import Resource
 
 
@@ -124,7 +124,7 @@ def plan(
         "category": [
             concept(
                 coding(
-                    f"{US_CORE.replace('StructureDefinition', 'CodeSystem')}/careplan-category",
+                    f"{US_CORE_CODES}/careplan-category",
                     "assess-plan",
                     "Assessment and Plan of Treatment",
                 )

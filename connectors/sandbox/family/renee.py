@@ -10,8 +10,10 @@ from connectors.sandbox.family.medications import order
 from connectors.sandbox.family.model import LookAlike
 from connectors.sandbox.family.notes import document
 from connectors.sandbox.family.problems import procedure
-from connectors.sandbox.family.renee_hospital import EMERGENCY, SURGERY, Hospital
+from connectors.sandbox.family.renee_emergency import EMERGENCY
+from connectors.sandbox.family.renee_hospital import Hospital
 from connectors.sandbox.family.renee_prescriptions import PRESCRIPTIONS
+from connectors.sandbox.family.renee_surgery import SURGERY
 from connectors.sandbox.split import Resource
 
 
@@ -28,7 +30,7 @@ def tell(charts: Mapping[str, Chart], *, until: date) -> None:
     ledger = clinic.ledger
     ledger.unprovable += [
         LookAlike(
-            (("lakeside", emergency), ("mercy", known.emergency)),
+            (("lakeside", emergency), ("mercy", known.emergency.visit)),
             "the clinic's note of the emergency visit carries neither participant nor number, only the day",
         ),
         LookAlike(
@@ -46,7 +48,7 @@ def tell(charts: Mapping[str, Chart], *, until: date) -> None:
 
 
 def _home_list(hospital: Chart) -> dict[str, str]:
-    """What the hospital wrote down from the patient's own mouth: statements, not orders."""
+    """Write what the hospital took down from the patient's own mouth: statements, not orders."""
     return {
         entry.name: order(
             hospital,
@@ -113,15 +115,15 @@ def _what_is_apart(charts: Mapping[str, Chart], known: Hospital) -> None:
     northern = charts["northern"]
     charts["mercy"].ledger.apart += [
         LookAlike(
-            (("mercy", known.first_troponin), ("mercy", known.second_troponin)),
+            tuple(("mercy", address) for address in known.emergency.troponins),
             "two troponins of one value, three hours apart",
         ),
         LookAlike(
-            tuple(("mercy", address) for address in known.potassium),
+            tuple(("mercy", address) for address in known.emergency.potassium),
             "two tubes of one minute with one result",
         ),
         LookAlike(
-            tuple(("mercy", address) for address in known.fingersticks),
+            tuple(("mercy", address) for address in known.emergency.fingersticks),
             "two fingersticks of one minute with one result",
         ),
         LookAlike(
@@ -130,5 +132,9 @@ def _what_is_apart(charts: Mapping[str, Chart], known: Hospital) -> None:
                 ("northern", northern.address("Observation", "2022-09-13 hba1c")),
             ),
             "two laboratories, one morning: mmol/mol by one method, percent by the other",
+        ),
+        LookAlike(
+            (("mercy", known.penicillin), ("northern", northern.address("AllergyIntolerance", "none"))),
+            "the pharmacy knows of no allergy; the hospital knows of penicillin",
         ),
     ]

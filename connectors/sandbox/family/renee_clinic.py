@@ -1,4 +1,4 @@
-"""Renée at the family clinic: thirty years of yearly visits, what she was given, and what the clinic got to know."""
+"""Renée at the family clinic: thirty years of visits, and the results that were filed there."""
 
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -18,11 +18,24 @@ from connectors.sandbox.family.routine import CHECKUP, PHYSICAL, SYMPTOM, Checku
 
 FIRST_YEAR: Final = 1996
 # The paper chart was typed in later, without pulse and body mass.
-ELECTRONIC_SINCE: Final = 2008
+ELECTRONIC_SINCE: Final = 2012
 NEW_DOCTOR: Final = date(2004, 1, 1)
-NOTES_SINCE, PAGES_SINCE, BILLS_SINCE = 2006, 2019, 2022
+NOTES_SINCE, PAGES_SINCE, BILLS_SINCE = 2006, 2019, 2023
 # From these years on the laboratory's results are filed in the clinic's own chart.
 COPIES_SINCE: Final = 2021
+
+# The insurer's answer and payment come weeks after the visit, and only then does the portal show the bill.
+SETTLED_AFTER: Final = timedelta(days=25)
+# What was decided at a visit, where it was more than to go on.
+TURNS: Final = {
+    date(
+        2008, 5, 6
+    ): "LDL above 160 and a fasting sugar in the gray zone: simvastatin 20 mg, weight, walking.",
+    date(2009, 5, 12): "Pressure not controlled on lisinopril 10 mg: increased to 20 mg.",
+    date(2011, 2, 15): "HbA1c 8.6 % confirms type 2 diabetes: metformin 500 mg twice daily, eye examination.",
+    date(2013, 5, 7): "Metformin increased to 1,000 mg twice daily.",
+    date(2017, 4, 25): "Hemoglobin 10.4: naproxen stopped, iron started, colonoscopy at Mercy arranged.",
+}
 
 ACUTE: Final = (
     (date(1999, 11, 9), "Facial pain and congestion for ten days", "sinusitis", "Acute sinusitis"),
@@ -68,7 +81,7 @@ def _visits(
     special |= {2011: date(2011, 2, 15), 2017: date(2017, 4, 25)}
     for year in range(FIRST_YEAR, until.year + 1):
         spring = special.get(year) or course.on(year, 4, 20, seed=chart.seed, name="physical")
-        days = [(spring, "Annual physical" if year not in {2020} else "Telephone check during the pandemic")]
+        days = [(spring, "Yearly check-up" if year != 2020 else "Telephone check during the pandemic")]
         if year >= course.DIAGNOSED:
             days.append(
                 (
@@ -78,7 +91,9 @@ def _visits(
             )
         for day, reason in days:
             if day < until:
-                told[day] = _visit(chart, day, reason=reason, drawn=drawn, problems=problems, card=card)
+                told[day] = _visit(
+                    chart, day, until=until, reason=reason, drawn=drawn, problems=problems, card=card
+                )
     told |= _acute(chart)
     knee = Checkup(
         "2014-09-16",
@@ -93,7 +108,7 @@ def _visits(
         chart,
         knee,
         note=(
-            "56-year-old with three months of right knee pain, worse on stairs, stiffness under half an hour.",
+            "56-year-old with three months of right knee pain, worse on stairs, brief morning stiffness.",
             "Crepitus, no effusion, full extension. Impression: osteoarthritis of the right knee.",
             "Plan: weight-bearing X-ray at Mercy, naproxen as needed with food, physical therapy.",
         ),
@@ -111,16 +126,23 @@ def _visits(
         chart,
         stopped,
         note=(
-            "Seen one week after Mercy's emergency department. Two troponins normal, ECG without change. No pain since.",
-            "Simvastatin stopped, atorvastatin 40 mg started; aspirin 81 mg as begun there. HbA1c above goal: referred "
-            "to Mercy Diabetes & Endocrine Center.",
+            "Seen one week after Mercy's emergency department. Two troponins normal. No pain since.",
+            "Simvastatin stopped, atorvastatin 40 mg started; aspirin 81 mg as begun there.",
+            "HbA1c above goal: referred to Mercy Diabetes & Endocrine Center.",
         ),
     )
     return told
 
 
 def _visit(
-    chart: Chart, day: date, *, reason: str, drawn: list[Drawing], problems: dict[str, str], card: str
+    chart: Chart,
+    day: date,
+    *,
+    until: date,
+    reason: str,
+    drawn: list[Drawing],
+    problems: dict[str, str],
+    card: str,
 ) -> str:
     by = "harcourt" if day < NEW_DOCTOR else "okonkwo"
     remote = reason.startswith("Telephone")
@@ -128,7 +150,7 @@ def _visit(
     kilograms = course.weight(day, seed=chart.seed)
     start = at(day, chance.randint(8, 15), chance.choice((0, 20, 40)))
     vitals: dict[str, Decimal] = {} if remote else {"weight": kilograms}
-    annual = reason == "Annual physical"
+    annual = reason == "Yearly check-up"
     if annual and day.year >= ELECTRONIC_SINCE:
         vitals |= {"bmi": course.body_mass(kilograms), "heart_rate": Decimal(chance.randint(62, 84))}
     if annual and (day.year == FIRST_YEAR or day.year % 10 == 5):
@@ -158,7 +180,7 @@ def _visit(
         mood(chart, f"mood {name}", answers=answers, when=chart.desk.instant(start), visit=address, by=by)
     if annual and day.year % 5 == 0:
         smoking(chart, f"smoking {name}", code="8517006", display="Former smoker", when=name, visit=address)
-    if day.year >= BILLS_SINCE:
+    if day.year >= BILLS_SINCE and day + SETTLED_AFTER < until:
         charges = [("Office visit, level 4", Decimal("214.00"))]
         charges += [("Depression screening, annual", Decimal("18.50"))] if annual else []
         about = [problems["diabetes"], problems["hypertension"]]
@@ -192,12 +214,13 @@ def _note(
         told.append("By telephone; no vital signs. Home readings about 135/80.")
     if "hba1c" in latest:
         value, taken = latest["hba1c"]
-        aim = "at goal" if value < 7 else "above the goal of 7"
+        aim = "at goal" if value <= 7 else "above the goal of 7"
         told.append(f"HbA1c {value} % on {taken.day} {taken:%B %Y}, {aim}. Feet: sensation intact.")
     if "ldl" in latest:
         value, taken = latest["ldl"]
         told.append(f"LDL cholesterol {value} mg/dL ({taken:%B %Y}).")
-    told.append("Plan: continue present treatment, laboratory before the next visit, back in six months.")
+    decided = TURNS.get(day, "Plan: continue present treatment, laboratory before the next visit.")
+    told.append(f"{decided} Back in {'six months' if day.year >= course.DIAGNOSED else 'a year'}.")
     return tuple(told)
 
 

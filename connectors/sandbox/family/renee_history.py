@@ -16,6 +16,10 @@ from connectors.sandbox.family.vaccines import flu_vaccine, vaccinate
 from connectors.sandbox.family.visits import appointment
 
 PHARMACY_SHOTS_SINCE: Final = 2016
+LONG_TITLE: Final = (
+    "Referral to Mercy Diabetes & Endocrine Center for a patient with type 2 diabetes of ten years, "
+    "hypertension, hyperlipidemia and a recent emergency visit for chest pain without myocardial injury"
+)
 
 
 def problems(chart: Chart) -> dict[str, str]:
@@ -211,7 +215,7 @@ def intentions(chart: Chart, *, until: date, problems: dict[str, str]) -> None:
         chart,
         "diabetes",
         title="Diabetes and heart health plan",
-        text="HbA1c every six months, urine albumin every year, eyes and feet every year, blood pressure below 130/80.",
+        text="HbA1c every six months; urine albumin, eyes and feet every year; blood pressure below 130/80.",
         since=date(2011, 2, 15),
         team=treating,
         goals=(sugar, walking),
@@ -233,18 +237,17 @@ def intentions(chart: Chart, *, until: date, problems: dict[str, str]) -> None:
         ),
         written="2021-06-22",
         by="okonkwo",
-        reason="HbA1c 8.3 % on two drugs",
+        reason="HbA1c above 8 % on full-dose metformin",
         category=("3457005", "Patient referral"),
     )
     written = document(
         chart,
         "referral letter",
         writing=plain(
-            "Referral to Mercy Diabetes & Endocrine Center for a patient with type 2 diabetes of ten years' standing, "
-            "hypertension, hyperlipidemia and a recent emergency visit for chest pain without myocardial injury",
+            LONG_TITLE,
             (
                 "Dear colleague,",
-                "Thank you for seeing Renée, whose HbA1c has risen above 8 % on metformin 1,000 mg twice daily. "
+                "Thank you for seeing Renée, whose HbA1c is above 8 % on metformin 1,000 mg twice daily.",
                 "Penicillin gave her hives in 1981.",
                 "With kind regards, Amara Okonkwo-Reyes, MD",
             ),

@@ -1,32 +1,24 @@
-"""Renée at the hospital: pictures, one frightening Monday, a diabetes specialist, a new knee."""
+"""Renée at the hospital: what it knows of her, pictures, a diabetes specialist."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Final
 
 from connectors.sandbox.family import course
 from connectors.sandbox.family.chart import Chart, at, dice, rounded
 from connectors.sandbox.family.codes import LOINC, RXNORM, SNOMED, coding, concept
-from connectors.sandbox.family.findings import blood_pressure, result, specimen, taken_from, vital
+from connectors.sandbox.family.findings import result
 from connectors.sandbox.family.medications import Prescription, order
-from connectors.sandbox.family.notes import Writing, document, letter, page
+from connectors.sandbox.family.notes import Writing, document, page
 from connectors.sandbox.family.people import RENEE, coverage, patient, relatives
-from connectors.sandbox.family.plans import imaging, implant, order_service, plan, team
+from connectors.sandbox.family.plans import imaging, order_service, team
 from connectors.sandbox.family.problems import allergy, problem, procedure
+from connectors.sandbox.family.renee_emergency import Emergency, emergency
+from connectors.sandbox.family.renee_surgery import surgery
 from connectors.sandbox.family.routine import FOLLOW_UP, Checkup, checkup
 from connectors.sandbox.family.visits import appointment, visit
 
-EMERGENCY: Final = date(2021, 6, 14)
-SURGERY: Final = date(2023, 10, 11)
-ASPIRIN: Final = Prescription(
-    "aspirin",
-    "aspirin81",
-    "Aspirin 81 mg chewable tablet",
-    "Take 1 tablet (81 mg) by mouth daily",
-    1,
-    EMERGENCY,
-)
 EMPAGLIFLOZIN: Final = Prescription(
     "empagliflozin",
     "empagliflozin",
@@ -35,28 +27,16 @@ EMPAGLIFLOZIN: Final = Prescription(
     1,
     date(2021, 9, 14),
 )
-OXYCODONE: Final = Prescription(
-    "oxycodone",
-    "oxycodone",
-    "Oxycodone-acetaminophen 5-325 mg tablet",
-    "Take 1 tablet by mouth every 6 hours as needed for severe pain, at most 4 a day",
-    4,
-    date(2023, 10, 14),
-    date(2023, 10, 28),
-)
 
 
 @dataclass(frozen=True, slots=True)
 class Hospital:
     """What the other houses got to know of these stays."""
 
-    emergency: str
+    emergency: Emergency
     stay: str
     discharge_letter: Writing
-    first_troponin: str
-    second_troponin: str
-    potassium: tuple[str, str]
-    fingersticks: tuple[str, str]
+    penicillin: str
     same_morning_hba1c: str
     hypertension: str
 
@@ -66,7 +46,7 @@ def tell(chart: Chart, *, until: date) -> Hospital:
     patient(chart, RENEE)
     relatives(chart)
     coverage(chart, RENEE, since=date(2015, 1, 1))
-    allergy(
+    penicillin = allergy(
         chart,
         "penicillin",
         code=concept(
@@ -82,17 +62,14 @@ def tell(chart: Chart, *, until: date) -> Hospital:
     problems = _problems(chart)
     _pictures(chart, until=until)
     _bowel(chart)
-    emergency, troponins, potassium, sticks = _emergency(chart)
+    frightened = emergency(chart)
     same_morning = _specialist(chart, until=until, problems=problems)
-    stay, writing = _surgery(chart, problems=problems)
+    stay, writing = surgery(chart, problems=problems)
     return Hospital(
-        emergency=emergency,
+        emergency=frightened,
         stay=stay,
         discharge_letter=writing,
-        first_troponin=troponins[0],
-        second_troponin=troponins[1],
-        potassium=potassium,
-        fingersticks=sticks,
+        penicillin=penicillin,
         same_morning_hba1c=same_morning,
         hypertension=problems["hypertension"],
     )
@@ -166,11 +143,11 @@ def _pictures(chart: Chart, *, until: date) -> None:
         "knee film",
         code=concept(
             coding(LOINC, "18748-4", "Diagnostic imaging study"),
-            text="XR KNEE RIGHT 3 VIEWS WEIGHT BEARING WITH COMPARISON VIEW OF THE LEFT KNEE AND PATELLAR SUNRISE",
+            text="XR KNEE RIGHT 3 VIEWS WEIGHT BEARING WITH COMPARISON VIEW LEFT KNEE AND PATELLAR SUNRISE",
         ),
         when=at(date(2014, 9, 18), 13, 15),
         order=knee,
-        conclusion="Medial joint space narrowing with marginal osteophytes, moderate. No fracture, no effusion.",
+        conclusion="Moderate medial joint space narrowing with osteophytes. No fracture, no effusion.",
         by="castells",
     )
     for year in range(2008, until.year + 1, 2):
@@ -210,172 +187,6 @@ def _bowel(chart: Chart) -> None:
         by="mbeki",
         note="Normal to the cecum. No source of bleeding; naproxen the likely cause.",
     )
-
-
-def _emergency(chart: Chart) -> tuple[str, tuple[str, str], tuple[str, str], tuple[str, str]]:
-    start = at(EMERGENCY, 13, 40)
-    pain = problem(
-        chart,
-        "chest pain",
-        what="chest_pain",
-        words="Chest pain, unspecified type",
-        onset=EMERGENCY.isoformat(),
-        abated=EMERGENCY.isoformat(),
-        state="resolved",
-        coded="both",
-        category="encounter-diagnosis",
-        by="echeverria",
-    )
-    stay = visit(
-        chart,
-        "emergency",
-        start=start,
-        minutes=400,
-        kind=("50849002", "Emergency room admission (procedure)", "Emergency Department Visit"),
-        reason="Chest pressure while carrying groceries, gone after twenty minutes",
-        by="echeverria",
-        place="mercy_ed",
-        setting="EMER",
-        diagnoses=(pain,),
-        discharge="Discharged to home or self care",
-    )
-    problem(
-        chart,
-        "embolism",
-        what="embolism",
-        words="Pulmonary embolism",
-        certainty="refuted",
-        state="inactive",
-        category="encounter-diagnosis",
-        visit=stay,
-        recorded=EMERGENCY.isoformat(),
-        by="echeverria",
-        note="D-dimer below the age-adjusted limit.",
-    )
-    first, second = at(EMERGENCY, 14, 5), at(EMERGENCY, 17, 5)
-    told: dict[str, str] = {}
-    for name, moment in (("arrival", first), ("three hours", second)):
-        tube = specimen(chart, f"emergency {name}", taken=moment, kind=taken_from("blood"))
-        told[name] = result(
-            chart,
-            f"troponin {name}",
-            analyte="troponin",
-            value=Decimal(6),
-            when=chart.desk.instant(moment),
-            visit=stay,
-            by="mercy",
-            words="HIGH SENSITIVITY TROPONIN I",
-            further={"specimen": {"reference": tube}},
-        )
-        blood_pressure(
-            chart,
-            f"emergency {name}",
-            systolic=158 if name == "arrival" else 141,
-            diastolic=92 if name == "arrival" else 84,
-            when=chart.desk.instant(moment - timedelta(minutes=10)),
-            visit=stay,
-        )
-    for what, value in (("heart_rate", "92"), ("respiration", "18"), ("spo2", "97"), ("temperature", "36.8")):
-        vital(chart, "emergency", what=what, value=Decimal(value), when=chart.desk.instant(start), visit=stay)
-    potassium = _twice(chart, "potassium", value="4.1", moment=first, stay=stay, words="POTASSIUM")
-    sticks = _twice(
-        chart, "glucose_poc", value="187", moment=second, stay=stay, words="GLUCOSE, POINT OF CARE"
-    )
-    for analyte, found in (
-        ("sodium", "139"),
-        ("creatinine", "0.90"),
-        ("hemoglobin", "13.20"),
-        ("platelets", "248"),
-    ):
-        result(
-            chart,
-            f"emergency {analyte}",
-            analyte=analyte,
-            value=Decimal(found),
-            when=chart.desk.instant(first),
-            visit=stay,
-            by="mercy",
-        )
-    imaging(
-        chart,
-        "chest film",
-        code=concept(coding(LOINC, "36643-5", "XR Chest 2 Views"), text="XR CHEST 2 VIEWS"),
-        when=at(EMERGENCY, 14, 25),
-        conclusion="No acute cardiopulmonary process.",
-        by="castells",
-        visit=stay,
-    )
-    imaging(
-        chart,
-        "tracing",
-        code=concept(coding(LOINC, "11524-6", "EKG study"), text="ECG 12 LEAD"),
-        when=at(EMERGENCY, 13, 48),
-        conclusion="Sinus rhythm 90/min, no ST changes.",
-        by="echeverria",
-        visit=stay,
-        category=("EC", "Electrocardiac (e.g., EKG, EEC, Holter)"),
-    )
-    document(
-        chart,
-        "emergency note",
-        writing=page(
-            "Emergency Department Note",
-            (
-                "63-year-old woman with type 2 diabetes, hypertension and hyperlipidemia; pressure in the chest while "
-                "carrying groceries, without radiation, gone on arrival.",
-                "Troponin I 6 ng/L on arrival and 6 ng/L three hours later. ECG in sinus rhythm without ST changes. "
-                "Chest X-ray clear. D-dimer negative: pulmonary embolism excluded.",
-                "Aspirin 81 mg daily begun. Follow-up with Dr. Okonkwo-Reyes within a week.",
-            ),
-            rows=(
-                ("Troponin I, 14:05", "6 ng/L"),
-                ("Troponin I, 17:05", "6 ng/L"),
-                ("Potassium", "4.1 mmol/L"),
-            ),
-        ),
-        kind="emergency",
-        written=at(EMERGENCY, 20, 10),
-        by="echeverria",
-        visit=stay,
-        fetched=True,
-    )
-    order(
-        chart,
-        ASPIRIN,
-        by="echeverria",
-        today=EMERGENCY,
-        visit=stay,
-        written=at(EMERGENCY, 20, 0),
-        by_reference=True,
-    )
-    return stay, (told["arrival"], told["three hours"]), potassium, sticks
-
-
-def _twice(
-    chart: Chart, analyte: str, *, value: str, moment: datetime, stay: str, words: str
-) -> tuple[str, str]:
-    """Measure twice in one minute with one result: two tubes, two facts."""
-    told = [
-        result(
-            chart,
-            f"emergency {analyte} {side}",
-            analyte=analyte,
-            value=Decimal(value),
-            when=chart.desk.instant(moment),
-            visit=stay,
-            by="mercy",
-            words=words,
-            further={
-                "specimen": {
-                    "reference": specimen(
-                        chart, f"emergency {analyte} {side}", taken=moment, kind=taken_from("blood")
-                    )
-                }
-            },
-        )
-        for side in ("left arm", "right arm")
-    ]
-    return told[0], told[1]
 
 
 def _specialist(chart: Chart, *, until: date, problems: dict[str, str]) -> str:
@@ -423,7 +234,8 @@ def _specialist(chart: Chart, *, until: date, problems: dict[str, str]) -> str:
             writing=page(
                 "Endocrinology Progress Note",
                 (
-                    f"HbA1c today {found} mmol/mol. Blood pressure {cuff[0]}/{cuff[1]}, weight {kilograms} kg.",
+                    f"HbA1c today {found} mmol/mol. Blood pressure {cuff[0]}/{cuff[1]}.",
+                    f"Weight {kilograms} kg.",
                     "Empagliflozin 10 mg added to metformin."
                     if year == 2021
                     else "Continue metformin, empagliflozin.",
@@ -466,123 +278,3 @@ def _specialist(chart: Chart, *, until: date, problems: dict[str, str]) -> str:
         place="mercy_clinic",
     )
     return same_morning
-
-
-def _surgery(chart: Chart, *, problems: dict[str, str]) -> tuple[str, Writing]:
-    leaving = date(2023, 10, 14)
-    stay = visit(
-        chart,
-        "knee",
-        start=at(SURGERY, 6, 15),
-        minutes=3 * 24 * 60 + 5 * 60,
-        kind=("32485007", "Hospital admission (procedure)", "Hospital Encounter"),
-        reason="Elective right total knee replacement",
-        by="surgeon",
-        place="mercy_ward",
-        setting="IMP",
-        diagnoses=(problems["knee"],),
-        discharge="Home with outpatient physical therapy",
-    )
-    procedure(
-        chart,
-        "knee",
-        code=("609588000", "Total replacement of knee joint (procedure)"),
-        words="ARTHROPLASTY, KNEE, TOTAL, RIGHT",
-        period=(chart.desk.instant(at(SURGERY, 8, 5)), chart.desk.instant(at(SURGERY, 9, 40))),
-        visit=stay,
-        by="surgeon",
-        reasons=(problems["knee"],),
-        fact="knee replacement",
-    )
-    implant(
-        chart,
-        "knee",
-        code=("303533002", "Knee joint prosthesis, device"),
-        words="Cemented total knee system, right, size 5",
-        udi="09900000000014",
-        made=date(2023, 2, 20),
-        lot="K7R2302",
-    )
-    for number, found in enumerate(("13.10", "10.90", "10.40", "10.60")):
-        result(
-            chart,
-            f"knee hemoglobin {number}",
-            analyte="hemoglobin",
-            value=Decimal(found),
-            when=chart.desk.instant(at(SURGERY + timedelta(days=number), 6, 20)),
-            visit=stay,
-            by="mercy",
-            words="HEMOGLOBIN",
-        )
-    document(
-        chart,
-        "operation note",
-        writing=page(
-            "Operative Report",
-            ("Right total knee arthroplasty, cemented, medial parapatellar approach. Blood loss 250 mL.",),
-        ),
-        kind="operation",
-        written=at(SURGERY, 11, 0),
-        by="surgeon",
-        visit=stay,
-        fetched=True,
-    )
-    writing = letter(
-        "Discharge Summary - Mercy Hospital of Port Alder",
-        (
-            "Patient: Renée Adèle Marchetti-Lindqvist, born 17 April 1958",
-            "Admitted 11 October 2023, discharged 14 October 2023. Surgeon: Lars Emil Bergqvist, MD",
-            "",
-            "Reason: osteoarthritis of the right knee since 2014, pain at night, walking distance below 300 m.",
-            "Procedure, 11 October 2023: total replacement of the right knee, cemented. No complications.",
-            "Course: walked with crutches on the first day. Hemoglobin 13.10 g/dL before, lowest 10.40 g/dL on the "
-            "second day, 10.60 g/dL at discharge; no transfusion. Blood sugar 126 to 178 mg/dL.",
-            "Known: type 2 diabetes, hypertension, hyperlipidemia. Allergy: penicillin (hives).",
-            "Medication: metformin, empagliflozin, lisinopril 20 mg, atorvastatin 40 mg, aspirin 81 mg as before; "
-            "oxycodone-acetaminophen 5-325 mg as needed for two weeks.",
-            "Follow-up: wound check on 28 November 2023; physical therapy twice a week for eight weeks.",
-            "",
-            "Electronically signed by Chantal Mbeki, MD, 14 October 2023",
-        ),
-    )
-    document(
-        chart,
-        "discharge letter",
-        writing=writing,
-        kind="discharge",
-        written=at(leaving, 10, 50),
-        by="mbeki",
-        visit=stay,
-        fetched=True,
-        fact="discharge letter",
-    )
-    order(
-        chart, OXYCODONE, by="mbeki", today=OXYCODONE.until or leaving, visit=stay, written=at(leaving, 9, 30)
-    )
-    plan(
-        chart,
-        "rehabilitation",
-        title="Rehabilitation after knee replacement",
-        text="Physical therapy twice a week for eight weeks; full weight as tolerated.",
-        since=leaving,
-        until=date(2023, 12, 15),
-        state="completed",
-        visit=stay,
-        addresses=(problems["knee"],),
-        activities=(
-            ("completed", "91251008", "Physical therapy procedure", "Physical therapy, 16 sessions"),
-        ),
-    )
-    checkup(
-        chart,
-        Checkup(
-            "knee check",
-            at(date(2023, 11, 28), 14, 0),
-            "Six weeks after knee replacement",
-            FOLLOW_UP,
-            "surgeon",
-            "mercy_clinic",
-            pressure=(128, 74),
-        ),
-    )
-    return stay, writing

@@ -54,7 +54,7 @@ def checkup(chart: Chart, seen: Checkup, *, note: Sequence[str] = (), as_page: b
     for what, value in (seen.vitals or {}).items():
         vital(chart, seen.name, what=what, value=value, when=when, visit=address)
     if note:
-        title = f"{seen.kind[2]}: {seen.reason}"
+        title = f"Progress note: {seen.reason}"
         rows = [("Blood pressure", f"{seen.pressure[0]}/{seen.pressure[1]} mmHg")] if seen.pressure else []
         rows += [
             (what.replace("_", " ").capitalize(), str(value)) for what, value in (seen.vitals or {}).items()
