@@ -1,6 +1,7 @@
 """The resources a portal holds: their text as served, their versions, and the index they are found by."""
 
 import hashlib
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -127,7 +128,8 @@ class Content:
         return held.type in SHARED_TYPES
 
     def _now(self) -> float:
-        return self._clock().timestamp()
+        # To the millisecond, as it is served: `_lastUpdated=gt` of what was seen must not find it again.
+        return math.floor(self._clock().timestamp() * 1000) / 1000
 
     def _store(self, body: bytes, resource: Mapping[str, Any], *, given: bytes | None) -> int:
         with self._database.transaction():
