@@ -6,7 +6,7 @@ import os
 os.environ.setdefault("PHR_SECRET_KEY", "a key for tests alone, which signs nothing that anybody keeps 0123456789")
 os.environ.setdefault("PHR_KEYRING", base64.urlsafe_b64encode(bytes(range(32))).decode())
 
-from phr.settings import *  # noqa: F403, E402
+from phr.settings import *  # noqa: F403
 
 # The real hasher takes a fifth of a second on purpose.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

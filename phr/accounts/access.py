@@ -26,7 +26,7 @@ Role = Access.Role
 _RANK: Final = {Role.VIEWER: 0, Role.CAREGIVER: 1, Role.OWNER: 2}
 
 
-class NotVisible(Exception):
+class NotVisible(Exception):  # noqa: N818 - what the caller meets
     """There is no such person for this user; whether there is one for somebody else is not said."""
 
 
@@ -51,14 +51,10 @@ class Sight:
         return _RANK[self.role] >= _RANK[needs]
 
 
-def person_for(
-    *, user: User, person_id: uuid.UUID, needs: Role = Role.VIEWER, now: datetime
-) -> Sight:
+def person_for(*, user: User, person_id: uuid.UUID, needs: Role = Role.VIEWER, now: datetime) -> Sight:
     """Return what this user sees of this person; raises NotVisible when that is nothing, or less than needed."""
     with tenant(user_id=user.pk):
-        access = (
-            _valid(user=user, now=now).filter(person_id=person_id).select_related("person").first()
-        )
+        access = _valid(user=user, now=now).filter(person_id=person_id).select_related("person").first()
     if access is None:
         raise NotVisible
     sight = Sight(
@@ -108,9 +104,7 @@ def create_person(*, user: User, name: str, birth_date: date | None = None) -> S
     with tenant(person_id=person.pk, user_id=user.pk):
         person.save(force_insert=True)
         Access.objects.create(user=user, person=person, role=Role.OWNER)
-    return Sight(
-        person_id=person.pk, name=name, birth_date=birth_date, role=Role.OWNER, user_id=user.pk
-    )
+    return Sight(person_id=person.pk, name=name, birth_date=birth_date, role=Role.OWNER, user_id=user.pk)
 
 
 def _valid(*, user: User, now: datetime) -> QuerySet[Access]:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
+DEFAULT_BASE_URL = "http://127.0.0.1:8000"
 _SECRET_KEY_LENGTH = 50  # Django's own recommendation (security.W009)
 _KEY_BYTES = 32  # AES-256
 _REDIS_SCHEMES = frozenset({"redis", "rediss"})
@@ -268,7 +269,7 @@ VARIABLES: tuple[Variable, ...] = (
         "base_url",
         "The address that people type into a browser.",
         _base_url,
-        "http://127.0.0.1:8000",
+        DEFAULT_BASE_URL,
     ),
     Variable(
         "PHR_ALLOWED_HOSTS",

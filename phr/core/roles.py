@@ -42,9 +42,9 @@ def ensure(connection: BaseDatabaseWrapper, *, secret_key: str) -> None:
             for role in (APP, OPERATOR):
                 cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role])
                 verb = "ALTER" if cursor.fetchone() else "CREATE"
-                statement = sql.SQL(verb + " ROLE {} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD {}").format(
-                    sql.Identifier(role), sql.Literal(password(role, secret_key=secret_key))
-                )
+                statement = sql.SQL(
+                    verb + " ROLE {} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD {}"
+                ).format(sql.Identifier(role), sql.Literal(password(role, secret_key=secret_key)))
                 try:
                     cursor.execute(statement)
                 except DatabaseError as error:
@@ -69,4 +69,6 @@ def grant(connection: BaseDatabaseWrapper) -> None:
         for statement in statements:
             cursor.execute(sql.SQL(statement).format(roles))
         for table in APPEND_ONLY:
-            cursor.execute(sql.SQL("REVOKE UPDATE, DELETE ON {} FROM {}").format(sql.Identifier(table), roles))
+            cursor.execute(
+                sql.SQL("REVOKE UPDATE, DELETE ON {} FROM {}").format(sql.Identifier(table), roles)
+            )

@@ -6,8 +6,8 @@ from typing import Any
 class OwnerMigrates:
     """Only the owner of the tables changes them."""
 
-    def allow_migrate(self, db: str, app_label: str, **hints: Any) -> bool:
+    def allow_migrate(self, db: str, _app_label: str, **_hints: Any) -> bool:
         return db == "owner"
 
-    def allow_relation(self, obj1: Any, obj2: Any, **hints: Any) -> bool:
+    def allow_relation(self, _one: Any, _other: Any, **_hints: Any) -> bool:
         return True

@@ -27,7 +27,8 @@ def tenant(
         before: tuple[str, str] | None = None
         if nested:
             cursor.execute(_GET)
-            before = tuple(word or "" for word in cursor.fetchone())
+            person, user = cursor.fetchone()
+            before = (person or "", user or "")
         cursor.execute(_SET, [str(person_id or ""), str(user_id or "")])
         yield
         if before is not None and not connection.needs_rollback:

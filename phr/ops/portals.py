@@ -8,6 +8,7 @@ import tomllib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
@@ -90,7 +91,7 @@ def of_records(
             profile=profile,
             resources=[dump(each) for each in _once(held[slug])],
             accounts=_distinct(accounts[slug]),
-            clients=(_client(slug, redirect_uris),),
+            clients=(_client(slug, profile, redirect_uris),),
             latency_ms=latency_ms,
         )
         for slug, profile in zip(slugs, profiles, strict=True)
@@ -99,14 +100,19 @@ def of_records(
 
 
 def of_family(
-    *, profiles: Sequence[Profile], redirect_uris: Sequence[str], latency_ms: int, seed: int
+    *,
+    profiles: Sequence[Profile],
+    redirect_uris: Sequence[str],
+    latency_ms: int,
+    seed: int,
+    until: date,
 ) -> Plan:
     """Serve the demo family: each of its portals on the next profile. Raises PortalsError for too few
     profiles.
     """
     from connectors.sandbox.family import family  # noqa: PLC0415 - made only when it is served
 
-    made = family(seed=seed)
+    made = family(seed=seed, until=until)
     if len(profiles) < len(made.portals):
         raise PortalsError(f"The demo family goes to {len(made.portals)} portals: name as many vendors.")
     specs = []
@@ -132,7 +138,7 @@ def of_family(
                 profile=profile,
                 resources=[dump(each) for each in _once(bodies)],
                 accounts=accounts,
-                clients=(_client(portal.slug, redirect_uris),),
+                clients=(_client(portal.slug, profile, redirect_uris),),
                 latency_ms=latency_ms,
             )
         )
@@ -149,8 +155,12 @@ def _slugs(profiles: Sequence[Profile]) -> tuple[str, ...]:
     return tuple(slugs)
 
 
-def _client(slug: str, redirect_uris: Sequence[str]) -> SandboxClient:
-    return SandboxClient(redirect_uris=tuple(uri.replace("{slug}", slug) for uri in redirect_uris))
+def _client(slug: str, profile: Profile, redirect_uris: Sequence[str]) -> SandboxClient:
+    return SandboxClient(
+        redirect_uris=tuple(
+            uri.replace("{slug}", slug).replace("{vendor}", profile.id) for uri in redirect_uris
+        )
+    )
 
 
 def _patients(paths: Sequence[Path]) -> list[list[Resource]]:

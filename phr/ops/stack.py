@@ -46,13 +46,13 @@ def sandbox_command(*, announce: Path, state: Path, base_url: str) -> tuple[str,
     """The demo's sandbox portals."""
     return (
         *(*MANAGE, "sandbox", "--demo", "--announce", str(announce), "--state", str(state)),
-        *("--redirect-uri", f"{base_url}/callback/{{slug}}/"),
+        *("--redirect-uri", f"{base_url}/callback/{{vendor}}/"),
     )
 
 
 def demo_command(portals: Path) -> tuple[str, ...]:
     """The seeding of the demo's person, registrations and connected sources."""
-    return (sys.executable, "-m", "phr.ops.demo", str(portals))
+    return (*MANAGE, "seed_demo", str(portals))
 
 
 def web_answers(*, port: int, base_url: str) -> bool:
@@ -74,6 +74,12 @@ def announced(path: Path) -> tuple[dict[str, Any], ...]:
     return ()
 
 
-def hosts(portals: tuple[dict[str, Any], ...]) -> str:
-    """Return the host:port pairs of portals as PHR_EGRESS_ALLOW lists them."""
-    return ",".join(sorted({urlsplit(str(portal["base_url"])).netloc for portal in portals}))
+def hosts(portals: tuple[dict[str, Any], ...]) -> frozenset[tuple[str, int]]:
+    """Return where portals listen: what PHR_EGRESS_ALLOW must list for the program to reach them."""
+    addresses = [urlsplit(str(portal["base_url"])) for portal in portals]
+    return frozenset((address.hostname or "", address.port or 443) for address in addresses)
+
+
+def pair(host: str, port: int) -> str:
+    """Write one pair as PHR_EGRESS_ALLOW has it."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -23,9 +23,13 @@ class Resource(models.Model):
 
     # The person leads the key, so that the table can be partitioned by person (docs/design-notes.md).
     pk = models.CompositePrimaryKey("person_id", "id")
-    person = models.ForeignKey(Person, on_delete=models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False)
+    person = models.ForeignKey(
+        Person, on_delete=models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False
+    )
     id = models.BigIntegerField()  # identity of the database, see the first migration
-    source = models.ForeignKey(Source, on_delete=models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False)
+    source = models.ForeignKey(
+        Source, on_delete=models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False
+    )
     resource_type = models.CharField(max_length=_TYPE_LENGTH)
     fhir_id = models.CharField(max_length=_ID_LENGTH)
     version_id = models.CharField(max_length=200, blank=True)
@@ -51,7 +55,9 @@ class Resource(models.Model):
         indexes = [
             # project.due: what waits to be read into events.
             models.Index(
-                fields=["person", "id"], condition=models.Q(projection_due=True), name="resource_projection_due"
+                fields=["person", "id"],
+                condition=models.Q(projection_due=True),
+                name="resource_projection_due",
             ),
         ]
 
@@ -63,7 +69,9 @@ class Version(models.Model):
     """What a resource said before it said what it says now. Append-only."""
 
     pk = models.CompositePrimaryKey("person_id", "resource_id", "number")
-    person = models.ForeignKey(Person, on_delete=models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False)
+    person = models.ForeignKey(
+        Person, on_delete=models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False
+    )
     resource_id = models.BigIntegerField()
     number = models.PositiveIntegerField()
     version_id = models.CharField(max_length=200, blank=True)
@@ -89,8 +97,12 @@ class Attachment(models.Model):
         FAILED = "failed", _("failed")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    person = models.ForeignKey(Person, on_delete=models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False)
-    source = models.ForeignKey(Source, on_delete=models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False)
+    person = models.ForeignKey(
+        Person, on_delete=models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False
+    )
+    source = models.ForeignKey(
+        Source, on_delete=models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False
+    )
     # Where it came from, as the resource spells it.
     url = models.CharField(max_length=1000)
     content_type = models.CharField(max_length=200, blank=True)
@@ -114,8 +126,12 @@ class Quarantine(models.Model):
     """One resource that could not be stored, with its bytes and the reason; it waits for a replay."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    person = models.ForeignKey(Person, on_delete=models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False)
-    source = models.ForeignKey(Source, on_delete=models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False)
+    person = models.ForeignKey(
+        Person, on_delete=models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False
+    )
+    source = models.ForeignKey(
+        Source, on_delete=models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False
+    )
     resource_type = models.CharField(max_length=_TYPE_LENGTH)
     reason = models.CharField(max_length=64)
     digest = models.BinaryField()

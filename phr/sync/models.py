@@ -20,7 +20,8 @@ class Due(models.Model):
     source_id = models.UUIDField(primary_key=True)
     person_id = models.UUIDField()
     portal_id = models.BigIntegerField(null=True)
-    due_at = models.DateTimeField()
+    # Empty: nobody wants it (disconnected, or waiting for the person to reconnect).
+    due_at = models.DateTimeField(null=True)
     # A worker holds the source until then; past it, anybody may take over with a higher fence.
     leased_until = models.DateTimeField(null=True)
     fence = models.BigIntegerField(default=0)
@@ -124,6 +125,8 @@ class Step(models.Model):
     attempts = models.PositiveSmallIntegerField(default=0)
     pages = models.PositiveIntegerField(default=0)
     total_claimed = models.PositiveIntegerField(null=True)
+    # Entries of the query itself, without what it included: what the portal's total counts.
+    matched = models.PositiveIntegerField(default=0)
     fetched = models.PositiveIntegerField(default=0)
     created = models.PositiveIntegerField(default=0)
     updated = models.PositiveIntegerField(default=0)
@@ -137,7 +140,15 @@ class Step(models.Model):
             models.UniqueConstraint(fields=["run", "ordinal"], name="step_once"),
             models.CheckConstraint(
                 condition=models.Q(
-                    state__in=["waiting", "running", "complete", "partial", "refused", "unsupported", "failed"]
+                    state__in=[
+                        "waiting",
+                        "running",
+                        "complete",
+                        "partial",
+                        "refused",
+                        "unsupported",
+                        "failed",
+                    ]
                 ),
                 name="step_state_known",
             ),

@@ -96,7 +96,7 @@ class SourceDetail:
 class QuarantineLine:
     """One resource that was set aside."""
 
-    id: int
+    id: UUID
     resource_type: str
     fhir_id: str
     reason: str

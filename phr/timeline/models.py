@@ -16,9 +16,13 @@ class Event(models.Model):
     """One thing that one resource says."""
 
     pk = models.CompositePrimaryKey("person_id", "id")
-    person = models.ForeignKey(Person, on_delete=models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False)
+    person = models.ForeignKey(
+        Person, on_delete=models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False
+    )
     id = models.BigIntegerField()  # identity of the database, see the first migration
-    source = models.ForeignKey(Source, on_delete=models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False)
+    source = models.ForeignKey(
+        Source, on_delete=models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False
+    )
     resource_id = models.BigIntegerField()
     resource_type = models.CharField(max_length=64)
     fhir_id = models.CharField(max_length=200)
@@ -39,7 +43,9 @@ class Event(models.Model):
             models.Index(fields=["person", "fact_id"], name="event_of_fact"),
             # project.visits: a visit's reference, and the encounter it names.
             models.Index(
-                fields=["person", "source", "visit_ref"], condition=~models.Q(visit_ref=""), name="event_visit_ref"
+                fields=["person", "source", "visit_ref"],
+                condition=~models.Q(visit_ref=""),
+                name="event_visit_ref",
             ),
             models.Index(fields=["person", "source", "resource_type", "fhir_id"], name="event_natural_key"),
         ]
@@ -52,7 +58,9 @@ class EventKey(models.Model):
     """A block that an event stands in: only events joined through blocks can be one fact."""
 
     pk = models.CompositePrimaryKey("person_id", "key", "event_id")
-    person = models.ForeignKey(Person, on_delete=models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False)
+    person = models.ForeignKey(
+        Person, on_delete=models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False
+    )
     key = models.BigIntegerField()
     event_id = models.BigIntegerField()
 
@@ -66,11 +74,34 @@ class EventKey(models.Model):
         return f"EventKey {self.key}"
 
 
+class EventReference(models.Model):
+    """Another resource of the same source that an event names: a result, a report, a practitioner."""
+
+    pk = models.CompositePrimaryKey("person_id", "event_id", "target")
+    person = models.ForeignKey(
+        Person, on_delete=models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False
+    )
+    event_id = models.BigIntegerField()
+    source_id = models.UUIDField()
+    target = models.CharField(max_length=280)
+
+    class Meta:
+        indexes = [
+            # project.waiting_for, queries.fact: who names this one.
+            models.Index(fields=["person", "source_id", "target"], name="eventreference_target"),
+        ]
+
+    def __str__(self) -> str:
+        return f"EventReference of Event #{self.event_id}"
+
+
 class Fact(models.Model):
     """One real-world thing that one or more events describe: a line of the timeline."""
 
     pk = models.CompositePrimaryKey("person_id", "id")
-    person = models.ForeignKey(Person, on_delete=models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False)
+    person = models.ForeignKey(
+        Person, on_delete=models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False
+    )
     id = models.UUIDField()
     kind = models.CharField(max_length=24)
     # Where it stands on the timeline; the first day of year 1 for what has no date.
@@ -117,7 +148,9 @@ class FactRedirect(models.Model):
     """The id that a fact had before it was absorbed into another."""
 
     pk = models.CompositePrimaryKey("person_id", "old_id")
-    person = models.ForeignKey(Person, on_delete=models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False)
+    person = models.ForeignKey(
+        Person, on_delete=models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False
+    )
     old_id = models.UUIDField()
     fact_id = models.UUIDField()
 

@@ -7,92 +7,200 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_first'),
-        ('sources', '0001_first'),
+        ("accounts", "0001_first"),
+        ("sources", "0001_first"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Version',
+            name="Version",
             fields=[
-                ('pk', models.CompositePrimaryKey('person_id', 'resource_id', 'number', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('resource_id', models.BigIntegerField()),
-                ('number', models.PositiveIntegerField()),
-                ('version_id', models.CharField(blank=True, max_length=200)),
-                ('last_updated', models.CharField(blank=True, max_length=64)),
-                ('raw_digest', models.BinaryField()),
-                ('digest', models.BinaryField()),
-                ('body', models.JSONField(null=True)),
-                ('raw', models.BinaryField(null=True)),
-                ('changed_at', models.DateTimeField()),
-                ('replaced_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('person', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='accounts.person')),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "person_id",
+                        "resource_id",
+                        "number",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("resource_id", models.BigIntegerField()),
+                ("number", models.PositiveIntegerField()),
+                ("version_id", models.CharField(blank=True, max_length=200)),
+                ("last_updated", models.CharField(blank=True, max_length=64)),
+                ("raw_digest", models.BinaryField()),
+                ("digest", models.BinaryField()),
+                ("body", models.JSONField(null=True)),
+                ("raw", models.BinaryField(null=True)),
+                ("changed_at", models.DateTimeField()),
+                ("replaced_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "person",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="accounts.person",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Attachment',
+            name="Attachment",
             fields=[
-                ('id', models.UUIDField(default=phr.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('url', models.CharField(max_length=1000)),
-                ('content_type', models.CharField(blank=True, max_length=200)),
-                ('digest', models.BinaryField(null=True)),
-                ('size', models.PositiveBigIntegerField(default=0)),
-                ('body', models.BinaryField(null=True)),
-                ('state', models.CharField(choices=[('stored', 'stored'), ('refused', 'refused'), ('failed', 'failed')], max_length=16)),
-                ('reason', models.CharField(blank=True, max_length=64)),
-                ('fetched_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('person', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='accounts.person')),
-                ('source', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='sources.source')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=phr.core.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("url", models.CharField(max_length=1000)),
+                ("content_type", models.CharField(blank=True, max_length=200)),
+                ("digest", models.BinaryField(null=True)),
+                ("size", models.PositiveBigIntegerField(default=0)),
+                ("body", models.BinaryField(null=True)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("stored", "stored"), ("refused", "refused"), ("failed", "failed")],
+                        max_length=16,
+                    ),
+                ),
+                ("reason", models.CharField(blank=True, max_length=64)),
+                ("fetched_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "person",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="accounts.person",
+                    ),
+                ),
+                (
+                    "source",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="sources.source",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('person', 'source', 'url'), name='attachment_once')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("person", "source", "url"), name="attachment_once")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Quarantine',
+            name="Quarantine",
             fields=[
-                ('id', models.UUIDField(default=phr.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('resource_type', models.CharField(max_length=64)),
-                ('reason', models.CharField(max_length=64)),
-                ('digest', models.BinaryField()),
-                ('raw', models.BinaryField()),
-                ('at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('resolved_at', models.DateTimeField(null=True)),
-                ('person', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='accounts.person')),
-                ('source', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='sources.source')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=phr.core.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("resource_type", models.CharField(max_length=64)),
+                ("reason", models.CharField(max_length=64)),
+                ("digest", models.BinaryField()),
+                ("raw", models.BinaryField()),
+                ("at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("resolved_at", models.DateTimeField(null=True)),
+                (
+                    "person",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="accounts.person",
+                    ),
+                ),
+                (
+                    "source",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="sources.source",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('person', 'source', 'digest'), name='quarantine_once')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("person", "source", "digest"), name="quarantine_once")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Resource',
+            name="Resource",
             fields=[
-                ('pk', models.CompositePrimaryKey('person_id', 'id', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('id', models.BigIntegerField()),
-                ('resource_type', models.CharField(max_length=64)),
-                ('fhir_id', models.CharField(max_length=200)),
-                ('version_id', models.CharField(blank=True, max_length=200)),
-                ('last_updated', models.CharField(blank=True, max_length=64)),
-                ('number', models.PositiveIntegerField(default=1)),
-                ('raw_digest', models.BinaryField()),
-                ('digest', models.BinaryField()),
-                ('body', models.JSONField()),
-                ('raw', models.BinaryField(null=True)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('changed_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('gone_at', models.DateTimeField(null=True)),
-                ('projection_due', models.BooleanField(default=True)),
-                ('person', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='accounts.person')),
-                ('source', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='sources.source')),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "person_id", "id", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("id", models.BigIntegerField()),
+                ("resource_type", models.CharField(max_length=64)),
+                ("fhir_id", models.CharField(max_length=200)),
+                ("version_id", models.CharField(blank=True, max_length=200)),
+                ("last_updated", models.CharField(blank=True, max_length=64)),
+                ("number", models.PositiveIntegerField(default=1)),
+                ("raw_digest", models.BinaryField()),
+                ("digest", models.BinaryField()),
+                ("body", models.JSONField()),
+                ("raw", models.BinaryField(null=True)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("changed_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("gone_at", models.DateTimeField(null=True)),
+                ("projection_due", models.BooleanField(default=True)),
+                (
+                    "person",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="accounts.person",
+                    ),
+                ),
+                (
+                    "source",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="sources.source",
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('projection_due', True)), fields=['person', 'id'], name='resource_projection_due')],
-                'constraints': [models.UniqueConstraint(fields=('person', 'source', 'resource_type', 'fhir_id'), name='resource_natural_key')],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("projection_due", True)),
+                        fields=["person", "id"],
+                        name="resource_projection_due",
+                    )
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("person", "source", "resource_type", "fhir_id"), name="resource_natural_key"
+                    )
+                ],
             },
         ),
     ]

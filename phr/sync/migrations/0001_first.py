@@ -7,98 +7,203 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_first'),
-        ('sources', '0001_first'),
+        ("accounts", "0001_first"),
+        ("sources", "0001_first"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Due',
+            name="Due",
             fields=[
-                ('source_id', models.UUIDField(primary_key=True, serialize=False)),
-                ('person_id', models.UUIDField()),
-                ('portal_id', models.BigIntegerField(null=True)),
-                ('due_at', models.DateTimeField()),
-                ('leased_until', models.DateTimeField(null=True)),
-                ('fence', models.BigIntegerField(default=0)),
-                ('rung_at', models.DateTimeField(null=True)),
-                ('failures', models.PositiveIntegerField(default=0)),
+                ("source_id", models.UUIDField(primary_key=True, serialize=False)),
+                ("person_id", models.UUIDField()),
+                ("portal_id", models.BigIntegerField(null=True)),
+                ("due_at", models.DateTimeField(null=True)),
+                ("leased_until", models.DateTimeField(null=True)),
+                ("fence", models.BigIntegerField(default=0)),
+                ("rung_at", models.DateTimeField(null=True)),
+                ("failures", models.PositiveIntegerField(default=0)),
             ],
             options={
-                'indexes': [models.Index(fields=['due_at'], name='due_at_first')],
+                "indexes": [models.Index(fields=["due_at"], name="due_at_first")],
             },
         ),
         migrations.CreateModel(
-            name='Run',
+            name="Run",
             fields=[
-                ('id', models.UUIDField(default=phr.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('trigger', models.CharField(choices=[('connect', 'after connecting'), ('schedule', 'on schedule'), ('person', 'asked for'), ('command', 'by the operator')], max_length=16)),
-                ('full', models.BooleanField(default=False)),
-                ('state', models.CharField(choices=[('queued', 'waiting'), ('running', 'running'), ('complete', 'complete'), ('partial', 'partly'), ('failed', 'failed')], default='queued', max_length=16)),
-                ('reason', models.CharField(blank=True, max_length=64)),
-                ('requests', models.PositiveIntegerField(default=0)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('started_at', models.DateTimeField(null=True)),
-                ('finished_at', models.DateTimeField(null=True)),
-                ('person', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.person')),
-                ('source', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='sources.source')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=phr.core.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "trigger",
+                    models.CharField(
+                        choices=[
+                            ("connect", "after connecting"),
+                            ("schedule", "on schedule"),
+                            ("person", "asked for"),
+                            ("command", "by the operator"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                ("full", models.BooleanField(default=False)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("queued", "waiting"),
+                            ("running", "running"),
+                            ("complete", "complete"),
+                            ("partial", "partly"),
+                            ("failed", "failed"),
+                        ],
+                        default="queued",
+                        max_length=16,
+                    ),
+                ),
+                ("reason", models.CharField(blank=True, max_length=64)),
+                ("requests", models.PositiveIntegerField(default=0)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("started_at", models.DateTimeField(null=True)),
+                ("finished_at", models.DateTimeField(null=True)),
+                (
+                    "person",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="accounts.person"
+                    ),
+                ),
+                (
+                    "source",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="sources.source"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Step',
+            name="Step",
             fields=[
-                ('id', models.UUIDField(default=phr.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('ordinal', models.PositiveSmallIntegerField()),
-                ('kind', models.CharField(choices=[('read', 'read'), ('search', 'search'), ('references', 'references'), ('attachments', 'attachments')], default='search', max_length=16)),
-                ('resource_type', models.CharField(max_length=64)),
-                ('query', models.CharField(blank=True, max_length=1000)),
-                ('state', models.CharField(choices=[('waiting', 'waiting'), ('running', 'running'), ('complete', 'complete'), ('partial', 'partly'), ('refused', 'refused'), ('unsupported', 'not offered'), ('failed', 'failed')], default='waiting', max_length=16)),
-                ('reason', models.CharField(blank=True, max_length=64)),
-                ('checkpoint', models.BinaryField(null=True)),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('pages', models.PositiveIntegerField(default=0)),
-                ('total_claimed', models.PositiveIntegerField(null=True)),
-                ('fetched', models.PositiveIntegerField(default=0)),
-                ('created', models.PositiveIntegerField(default=0)),
-                ('updated', models.PositiveIntegerField(default=0)),
-                ('unchanged', models.PositiveIntegerField(default=0)),
-                ('quarantined', models.PositiveIntegerField(default=0)),
-                ('started_at', models.DateTimeField(null=True)),
-                ('finished_at', models.DateTimeField(null=True)),
-                ('person', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.person')),
-                ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='steps', to='sync.run')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=phr.core.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("ordinal", models.PositiveSmallIntegerField()),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("read", "read"),
+                            ("search", "search"),
+                            ("references", "references"),
+                            ("attachments", "attachments"),
+                        ],
+                        default="search",
+                        max_length=16,
+                    ),
+                ),
+                ("resource_type", models.CharField(max_length=64)),
+                ("query", models.CharField(blank=True, max_length=1000)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("waiting", "waiting"),
+                            ("running", "running"),
+                            ("complete", "complete"),
+                            ("partial", "partly"),
+                            ("refused", "refused"),
+                            ("unsupported", "not offered"),
+                            ("failed", "failed"),
+                        ],
+                        default="waiting",
+                        max_length=16,
+                    ),
+                ),
+                ("reason", models.CharField(blank=True, max_length=64)),
+                ("checkpoint", models.BinaryField(null=True)),
+                ("attempts", models.PositiveSmallIntegerField(default=0)),
+                ("pages", models.PositiveIntegerField(default=0)),
+                ("total_claimed", models.PositiveIntegerField(null=True)),
+                ("matched", models.PositiveIntegerField(default=0)),
+                ("fetched", models.PositiveIntegerField(default=0)),
+                ("created", models.PositiveIntegerField(default=0)),
+                ("updated", models.PositiveIntegerField(default=0)),
+                ("unchanged", models.PositiveIntegerField(default=0)),
+                ("quarantined", models.PositiveIntegerField(default=0)),
+                ("started_at", models.DateTimeField(null=True)),
+                ("finished_at", models.DateTimeField(null=True)),
+                (
+                    "person",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="accounts.person"
+                    ),
+                ),
+                (
+                    "run",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="steps", to="sync.run"
+                    ),
+                ),
             ],
         ),
         migrations.AddIndex(
-            model_name='run',
-            index=models.Index(fields=['person', 'source', '-created_at'], name='run_latest'),
+            model_name="run",
+            index=models.Index(fields=["person", "source", "-created_at"], name="run_latest"),
         ),
         migrations.AddConstraint(
-            model_name='run',
-            constraint=models.UniqueConstraint(fields=('person', 'id'), name='run_of_person'),
+            model_name="run",
+            constraint=models.UniqueConstraint(fields=("person", "id"), name="run_of_person"),
         ),
         migrations.AddConstraint(
-            model_name='run',
-            constraint=models.UniqueConstraint(condition=models.Q(('state__in', ['queued', 'running'])), fields=('source',), name='run_one_open'),
+            model_name="run",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state__in", ["queued", "running"])),
+                fields=("source",),
+                name="run_one_open",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='run',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['queued', 'running', 'complete', 'partial', 'failed'])), name='run_state_known'),
+            model_name="run",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state__in", ["queued", "running", "complete", "partial", "failed"])),
+                name="run_state_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='run',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('finished_at__isnull', True), ('state__in', ['queued', 'running'])), models.Q(('finished_at__isnull', False), ('state__in', ['complete', 'partial', 'failed'])), _connector='OR'), name='run_finished_when_over'),
+            model_name="run",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("finished_at__isnull", True), ("state__in", ["queued", "running"])),
+                    models.Q(
+                        ("finished_at__isnull", False), ("state__in", ["complete", "partial", "failed"])
+                    ),
+                    _connector="OR",
+                ),
+                name="run_finished_when_over",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='step',
-            constraint=models.UniqueConstraint(fields=('run', 'ordinal'), name='step_once'),
+            model_name="step",
+            constraint=models.UniqueConstraint(fields=("run", "ordinal"), name="step_once"),
         ),
         migrations.AddConstraint(
-            model_name='step',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['waiting', 'running', 'complete', 'partial', 'refused', 'unsupported', 'failed'])), name='step_state_known'),
+            model_name="step",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "state__in",
+                        ["waiting", "running", "complete", "partial", "refused", "unsupported", "failed"],
+                    )
+                ),
+                name="step_state_known",
+            ),
         ),
     ]

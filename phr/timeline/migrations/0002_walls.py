@@ -9,10 +9,17 @@ class Migration(migrations.Migration):
         policies.identity("timeline_event"),
         *[
             policies.wall(table)
-            for table in ("timeline_event", "timeline_eventkey", "timeline_fact", "timeline_factredirect")
+            for table in (
+                "timeline_event",
+                "timeline_eventkey",
+                "timeline_eventreference",
+                "timeline_fact",
+                "timeline_factredirect",
+            )
         ],
         policies.belongs("timeline_event", "resource_id", "records_resource"),
         policies.belongs("timeline_eventkey", "event_id", "timeline_event"),
+        policies.belongs("timeline_eventreference", "event_id", "timeline_event"),
         *[
             migrations.RunSQL(
                 sql=f"ALTER TABLE {table} ADD CONSTRAINT {table}_of_person"

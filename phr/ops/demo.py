@@ -1,0 +1,112 @@
+"""The demo's user, family, registrations and connections: `manage.py seed_demo PORTALS.json`.
+
+Two portals are connected through the true SMART flow, this module standing in for the browser and the person at the
+consent page; the third is left for whoever tries the demo. What is there already is left as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+from urllib.parse import parse_qsl, urljoin, urlsplit
+
+from django.utils import timezone
+
+from connectors.sandbox.family import family
+from connectors.secret import Secret
+from phr.accounts import access
+from phr.accounts.access import Sight
+from phr.accounts.models import User
+from phr.core.network import egress
+from phr.sources.flows.begin import begin
+from phr.sources.flows.finish import finish
+from phr.sources.models import Portal, Source
+from phr.sources.portals import add_portal
+from phr.sources.registrations import register
+from phr.sync import requests
+from phr.sync.models import Run
+from phr.sync.pipeline import session
+
+EMAIL: Final = "demo@example.org"
+PASSWORD: Final = "demo-family-2026"  # noqa: S105 - printed on the terminal, for invented people on loopback
+# A person and how many of their portals are connected from the start; the rest is for whoever tries the demo.
+_CONNECTED: Final = 2
+_SESSION: Final = "demo"
+
+
+def seed(portals: Sequence[Mapping[str, Any]]) -> None:
+    """Make what is missing of the demo, and sync what it connected."""
+    _register(portals)
+    user = User.objects.filter(email=EMAIL).first() or User.objects.create_user(EMAIL, PASSWORD)
+    people = {sight.name: sight for sight in access.people_of(user=user, now=timezone.now())}
+    made = family(seed=1, until=timezone.now().date())
+    for place, person in enumerate(made.people):
+        sight = people.get(person.name) or access.create_person(
+            user=user, name=person.name, birth_date=person.birth_date
+        )
+        if place == 0 and user.last_person_id is None:
+            User.objects.filter(pk=user.pk).update(last_person_id=sight.person_id)
+        accounts = [portal for portal in portals if portal["slug"] in person.accounts][:_CONNECTED]
+        for portal in accounts:
+            account = person.accounts[portal["slug"]]
+            _connect(sight=sight, portal=portal, username=account.username, password=account.password)
+
+
+def _register(portals: Sequence[Mapping[str, Any]]) -> None:
+    for portal in portals:
+        add_portal(
+            profile_id=portal["vendor"], name=portal["name"], base_url=portal["base_url"], place="Sandbox"
+        )
+        register(
+            profile_id=portal["vendor"],
+            client_id=portal["client_id"],
+            secret=Secret(portal["client_secret"]) if portal["client_secret"] else None,
+            method=portal["client_method"],
+        )
+
+
+def _connect(*, sight: Sight, portal: Mapping[str, Any], username: str, password: str) -> None:
+    """Go through consent as a person would, and sync once; a chart that is connected already is left alone."""
+    row = Portal.objects.get(base_url=portal["base_url"])
+    with sight.open():
+        if Source.objects.filter(portal=row).exists():
+            return
+    url = begin(sight=sight, portal_id=row.pk, session_key=_SESSION, egress=egress(), now=timezone.now())
+    back = consent(url, username=username, password=password)
+    slug = urlsplit(back).path.rstrip("/").rpartition("/")[2]
+    finished = finish(
+        user=User.objects.get(pk=sight.user_id),
+        session_key=_SESSION,
+        slug=slug,
+        params=dict(parse_qsl(urlsplit(back).query)),
+        egress=egress(),
+        now=timezone.now(),
+    )
+    with sight.open():
+        requests.request(
+            sight=sight, source_id=finished.source_id, trigger=Run.Trigger.CONNECT, now=timezone.now()
+        )
+    while (
+        session.work(source_id=finished.source_id, egress=egress(), clock=timezone.now)
+        is session.Outcome.AGAIN
+    ):
+        pass
+
+
+def consent(url: str, *, username: str, password: str) -> str:
+    """Sign in at a sandbox portal and allow; returns the address that the browser is sent back to."""
+    page = egress().request("GET", url)
+    for form in ({"username": username, "password": password}, {"decision": "allow"}):
+        text = page.content.decode()
+        action = _found(r'<form method=post action="([^"]+)"', text)
+        ticket = _found(r'name=ticket value="([^"]+)"', text)
+        page = egress().request("POST", urljoin(url, action), form={"ticket": ticket, **form})
+    return page.headers["location"]
+
+
+def _found(pattern: str, text: str) -> str:
+    match = re.search(pattern, text)
+    if match is None:
+        raise SystemExit("The sandbox portal did not show the page that the demo expects.")
+    return match.group(1)

@@ -1,0 +1,90 @@
+"""What every part of a run's work needs at hand."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final, TypeVar
+
+from connectors.egress import Egress
+from connectors.errors import Reauthorize
+from connectors.fhir.client import FhirClient
+from connectors.profile import Profile
+from connectors.secret import Secret
+from phr.accounts.access import Sight
+from phr.sources.flows import refresh
+from phr.sources.models import Source
+from phr.sync.lease import Lease, hold
+from phr.sync.models import Run
+
+Clock = Callable[[], datetime]
+T = TypeVar("T")
+
+# Well within the lease: a portal may take longer to answer than a lease lasts.
+_RENEW_SECONDS: Final = 15.0
+
+
+@dataclass(slots=True)
+class Work:
+    """One session of work on one run: at most `budget` seconds, then the run waits for its next ring."""
+
+    sight: Sight
+    source: Source
+    run: Run
+    profile: Profile
+    lease: Lease
+    egress: Egress
+    clock: Clock
+    budget: float
+    requests: int = 0
+    # What the portal asked us to wait, in seconds, and the steps that stopped for it.
+    asked: float | None = None
+    deferred: set[int] = field(default_factory=set)
+    started: float = field(default_factory=time.monotonic)
+    _bearer: Secret | None = None
+
+    @property
+    def out_of_time(self) -> bool:
+        return time.monotonic() - self.started > self.budget
+
+    def wait(self, futures: Iterable[Future[T]]) -> set[Future[T]]:
+        """Wait for the first of them, and keep the lease meanwhile; raises Fenced."""
+        pending = list(futures)
+        while True:
+            done, _ = wait(pending, timeout=_RENEW_SECONDS, return_when=FIRST_COMPLETED)
+            if done:
+                return done
+            with self.sight.open():
+                hold(self.lease)
+
+    def client(self) -> FhirClient:
+        """Return a client whose bearer is the current token of the grant; threads may share it."""
+        return FhirClient(
+            egress=self.egress,
+            base_url=self.source.base_url,
+            profile=self.profile,
+            bearer=lambda: self._bearer,
+        )
+
+    def authorize(self, *, rejected: bool = False) -> None:
+        """Take the grant's access token, refreshed if it must be; the main thread alone calls this.
+
+        ``rejected``: the portal did not accept the one we have. Raises Reauthorize, RetryLater.
+        """
+        self._bearer = refresh.access_token(
+            sight=self.sight,
+            source_id=self.source.pk,
+            egress=self.egress,
+            now=self.clock(),
+            rejected=self._bearer if rejected else None,
+        )
+
+    def reauthorize(self, error: Reauthorize, *, once: set[int], ordinal: int) -> None:
+        """Refresh after a rejected token, once a step; raises the error again when that was tried."""
+        if ordinal in once:
+            raise error
+        once.add(ordinal)
+        self.authorize(rejected=True)

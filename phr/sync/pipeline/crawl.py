@@ -1,0 +1,191 @@
+"""The crawl: several queries of one source at once, each page stored together with its checkpoint.
+
+Threads do HTTP and nothing else. The page after is already being fetched while this one is stored; if we die in
+between, it is fetched again, and what it holds is found unchanged.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Literal
+
+from connectors.errors import PortalError, Reauthorize
+from connectors.fhir.bundle import Entry, Page
+from connectors.fhir.client import FhirClient
+from connectors.secret import Secret
+from phr.core import crypto
+from phr.records import store
+from phr.sync import decide, lease
+from phr.sync.models import Step
+from phr.sync.pipeline.context import Work
+
+
+@dataclass(slots=True)
+class _Active:
+    """A step under way, and the links that it followed in this session."""
+
+    step: Step
+    url: str
+    seen: set[str] = field(default_factory=set)
+
+
+def crawl(work: Work, *, steps: list[Step]) -> None:
+    """Work the given steps until they are over, deferred, or the time is; raises Reauthorize, Fenced."""
+    client = work.client()
+    waiting = list(steps)
+    active: dict[Future[Page], _Active] = {}
+    retried: set[int] = set()
+    with ThreadPoolExecutor(max_workers=work.profile.limits.connections, thread_name_prefix="fetch") as pool:
+        try:
+            while True:
+                while waiting and len(active) < work.profile.limits.connections and not work.out_of_time:
+                    begun = _begin(work, step=waiting.pop(0))
+                    active[pool.submit(_fetch, client, begun)] = begun
+                if not active:
+                    return
+                for future in work.wait(active):
+                    current = active.pop(future)
+                    _answered(
+                        work,
+                        client=client,
+                        pool=pool,
+                        active=active,
+                        current=current,
+                        future=future,
+                        retried=retried,
+                    )
+        finally:
+            for future in active:
+                future.cancel()
+
+
+def _fetch(client: FhirClient, current: _Active) -> Page:
+    step = current.step
+    if step.kind == Step.Kind.READ:
+        return Page(entries=(client.read(current.url),))
+    return client.page(current.url)
+
+
+def _begin(work: Work, *, step: Step) -> _Active:
+    checkpoint = crypto.unseal(step, "checkpoint")
+    url = checkpoint.reveal() if checkpoint is not None else _first_url(work, step)
+    if step.state == Step.State.WAITING:
+        with work.sight.open():
+            lease.hold(work.lease)
+            step.state, step.started_at = Step.State.RUNNING, work.clock()
+            step.save(update_fields=["state", "started_at"])
+    return _Active(step=step, url=url)
+
+
+def _first_url(work: Work, step: Step) -> str:
+    if step.kind == Step.Kind.READ:
+        return step.query
+    return f"{work.source.base_url}/{step.resource_type}?{step.query}"
+
+
+def _answered(
+    work: Work,
+    *,
+    client: FhirClient,
+    pool: ThreadPoolExecutor,
+    active: dict[Future[Page], _Active],
+    current: _Active,
+    future: Future[Page],
+    retried: set[int],
+) -> None:
+    work.requests += 1
+    step = current.step
+    try:
+        page = future.result()
+    except Reauthorize as error:
+        work.reauthorize(error, once=retried, ordinal=step.ordinal)
+        active[pool.submit(_fetch, client, current)] = current
+        return
+    except PortalError as error:
+        step.attempts += 1
+        _settle(work, step=step, verdict=decide.after_error(error, attempts=step.attempts, pages=step.pages))
+        return
+    current.seen.add(current.url)
+    matched = step.matched + sum(entry.mode in {"", "match"} for entry in page.entries)
+    verdict = decide.after_page(
+        next_url=page.next_url,
+        seen_urls=frozenset(current.seen),
+        pages=step.pages + 1,
+        matched=matched,
+        total=page.total,
+        total_means=work.profile.search.total,
+    )
+    if isinstance(verdict, decide.NextPage) and not work.out_of_time:
+        following = _Active(step=step, url=verdict.url, seen=current.seen)
+        active[pool.submit(_fetch, client, following)] = following
+    _store(work, step=step, entries=page.entries, total=page.total, matched=matched, verdict=verdict)
+
+
+def _store(
+    work: Work,
+    *,
+    step: Step,
+    entries: tuple[Entry, ...],
+    total: int | None,
+    matched: int,
+    verdict: decide.NextPage | decide.End,
+) -> None:
+    """Commit a page, its counts and its checkpoint as one."""
+    with work.sight.open():
+        lease.hold(work.lease)
+        stored = store.apply(
+            sight=work.sight,
+            source=work.source,
+            entries=entries,
+            volatile=work.profile.store.volatile,
+            now=work.clock(),
+        )
+        step.pages += 1
+        step.matched = matched
+        step.attempts = 0
+        step.reason = ""
+        if total is not None and work.profile.search.total == "result":
+            step.total_claimed = total
+        for name in ("fetched", "created", "updated", "unchanged", "quarantined"):
+            setattr(step, name, getattr(step, name) + getattr(stored, name))
+        if isinstance(verdict, decide.NextPage):
+            step.checkpoint = crypto.seal(step, "checkpoint", Secret(verdict.url))
+        else:
+            _end(work, step=step, state=verdict.state, reason=verdict.reason)
+        step.save()
+
+
+def _settle(work: Work, *, step: Step, verdict: decide.End | decide.Later | decide.Again) -> None:
+    """Write down what became of a step whose request failed."""
+    with work.sight.open():
+        lease.hold(work.lease)
+        match verdict:
+            case decide.End():
+                _end(work, step=step, state=verdict.state, reason=verdict.reason)
+            case decide.Later():
+                step.reason = verdict.reason
+                work.deferred.add(step.ordinal)
+                work.asked = max(work.asked or 0, verdict.after) if verdict.after is not None else work.asked
+            case decide.Again():
+                step.reason = verdict.reason
+                step.checkpoint = None
+                _reset_counts(step)
+                work.deferred.add(step.ordinal)
+        step.save()
+
+
+def _reset_counts(step: Step) -> None:
+    step.pages = step.matched = step.fetched = step.created = step.updated = step.unchanged = (
+        step.quarantined
+    ) = 0
+
+
+def _end(
+    work: Work,
+    *,
+    step: Step,
+    state: Literal["complete", "partial", "refused", "unsupported", "failed"],
+    reason: str,
+) -> None:
+    step.state, step.reason, step.checkpoint, step.finished_at = state, reason, None, work.clock()

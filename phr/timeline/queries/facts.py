@@ -1,0 +1,234 @@
+"""One fact, and one visit, with all that is known of it."""
+
+from __future__ import annotations
+
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from phr.accounts.access import Sight
+from phr.records import queries as records
+from phr.timeline.events import Event as Said
+from phr.timeline.events import Kind, ReferenceRange, shown
+from phr.timeline.merge import Rule
+from phr.timeline.models import Event, EventReference, Fact, FactRedirect
+from phr.timeline.queries.lines import chips_of, line
+from phr.timeline.queries.shapes import (
+    FactDetail,
+    FactLine,
+    FactMoved,
+    FieldRow,
+    MemberDetail,
+    SourceChip,
+    VersionLine,
+    VisitDetail,
+    VisitGroup,
+)
+from phr.timeline.queries.text import when_text
+
+_LINKED_LIMIT = 50
+
+
+def fact_detail(*, sight: Sight, fact_id: uuid.UUID) -> FactDetail | FactMoved | None:
+    """Return a fact; FactMoved when another absorbed it, None when this person has no such fact."""
+    fact = Fact.objects.filter(person_id=sight.person_id, id=fact_id).first()
+    if fact is None:
+        return _moved(sight, fact_id)
+    marks = chips_of(sight)
+    rows = list(Event.objects.filter(person_id=sight.person_id, fact_id=fact.id).order_by("source_id", "id"))
+    said = {row.id: Said.from_row(row.data) for row in rows}
+    fields = {row.id: _fields(said[row.id]) for row in rows}
+    stored = records.bodies(sight=sight, resource_ids=[row.resource_id for row in rows])
+    members = [
+        MemberDetail(
+            chip=marks[row.source_id],
+            resource_type=row.resource_type,
+            fhir_id=row.fhir_id,
+            title=said[row.id].title,
+            value=_value(said[row.id]),
+            date=when_text(said[row.id].when),
+            status=said[row.id].status.replace("-", " "),
+            fields=tuple(_marked(row.id, fields)),
+            raw_json=pretty(stored[row.resource_id].body),
+            versions=_versions(stored[row.resource_id]),
+        )
+        for row in rows
+        if row.resource_id in stored and row.source_id in marks
+    ]
+    as_line = line(fact, marks)
+    visit = (
+        Fact.objects.filter(person_id=sight.person_id, id=fact.visit_id).first() if fact.visit_id else None
+    )
+    return FactDetail(
+        line=as_line,
+        statement=_statement(as_line),
+        members=tuple(members),
+        rule_sentence=_(Rule(fact.rule).sentence) if len(members) > 1 and fact.rule else "",
+        evidence=tuple(dict.fromkeys(_evidence(fact.evidence))),
+        visit=line(visit, marks) if visit is not None else None,
+        linked=_linked(sight=sight, rows=rows, fact_id=fact.id, marks=marks),
+    )
+
+
+def visit_detail(*, sight: Sight, visit_id: uuid.UUID) -> VisitDetail | FactMoved | None:
+    """Return a visit with everything that belongs to it, by kind."""
+    fact = Fact.objects.filter(person_id=sight.person_id, id=visit_id, kind=Kind.VISIT).first()
+    if fact is None:
+        return _moved(sight, visit_id)
+    marks = chips_of(sight)
+    groups: dict[str, list[FactLine]] = defaultdict(list)
+    for inside in Fact.objects.filter(person_id=sight.person_id, visit_id=fact.id).order_by(
+        "-sort_at", "-id"
+    ):
+        groups[inside.kind].append(line(inside, marks))
+    as_line = line(fact, marks)
+    return VisitDetail(
+        fact=as_line,
+        statement=_statement(as_line),
+        groups=tuple(
+            VisitGroup(kind=kind, kind_name=_(kind.plural), lines=tuple(groups[kind]))
+            for kind in Kind
+            if kind in groups
+        ),
+        total=sum(len(lines) for lines in groups.values()),
+    )
+
+
+def pretty(body: str) -> str:
+    """Return JSON with line breaks and every number's text as it was."""
+    return msgspec.json.format(body.encode(), indent=2).decode()
+
+
+def _moved(sight: Sight, fact_id: uuid.UUID) -> FactMoved | None:
+    """Follow where a fact went; a chain of absorptions ends at what stands now."""
+    for _step in range(20):
+        redirect = FactRedirect.objects.filter(person_id=sight.person_id, old_id=fact_id).first()
+        if redirect is None:
+            return None
+        fact_id = redirect.fact_id
+        if Fact.objects.filter(person_id=sight.person_id, id=fact_id).exists():
+            return FactMoved(fact_id)
+    return None
+
+
+def _statement(fact: FactLine) -> str:
+    value = f"{fact.value} {fact.unit}".strip()
+    said = f"{fact.title}: {value}" if value else fact.title
+    parts = [said, fact.flag_text, fact.status_text]
+    return f"{', '.join(part for part in parts if part)}. {fact.date.long_text[:1].upper()}{fact.date.long_text[1:]}."
+
+
+def _value(event: Said) -> str:
+    return f"{event.value_text} {event.unit_text}".strip()
+
+
+def _fields(event: Said) -> list[tuple[str, str]]:
+    """Return the labelled values of one source's version, in the order a reader wants them."""
+    fields = [
+        (_("Detail"), event.detail),
+        (_("Until"), when_text(event.until).long_text if event.until else ""),
+        (_("Recorded"), when_text(event.recorded).long_text if event.recorded else ""),
+        (_("Marked as"), event.interpretation),
+        (_("Range given"), _range(event.reference_range)),
+        (_("Category"), event.category),
+        (_("Where"), event.organization),
+        *((attribute.replace("_", " ").capitalize(), text) for attribute, text in event.attributes.items()),
+        *((part.title, " ".join(shown(part.value)).strip()) for part in event.components),
+        *((_("With"), ref.display) for ref in event.refs if ref.display),
+        *((_("Code"), _coding(code.system, code.code, code.display)) for code in event.codes),
+        *((_("Identifier"), value) for _system, value in event.identifiers),
+    ]
+    return [(label, text) for label, text in fields if text]
+
+
+def _marked(event_id: int, fields: Mapping[int, list[tuple[str, str]]]) -> Iterable[FieldRow]:
+    """Mark a value that another source says otherwise; what another source is silent about does not differ."""
+    for label, value in fields[event_id]:
+        others = [
+            {text for other_label, text in said if other_label == label}
+            for other, said in fields.items()
+            if other != event_id
+        ]
+        differs = any(texts and value not in texts for texts in others)
+        # Ids and codes are each portal's own; that they differ says nothing.
+        yield FieldRow(
+            label=label, value=value, differs=differs and label not in {_("Identifier"), _("Code")}
+        )
+
+
+def _range(given: ReferenceRange | None) -> str:
+    if given is None:
+        return ""
+    if given.text:
+        return given.text
+    bounds = {
+        (True, True): f"{given.low}-{given.high}",
+        (True, False): _("from %(low)s") % {"low": given.low},
+        (False, True): _("up to %(high)s") % {"high": given.high},
+        (False, False): "",
+    }[bool(given.low), bool(given.high)]
+    return f"{bounds} {given.unit}".strip()
+
+
+def _coding(system: str, code: str, display: str) -> str:
+    named = {
+        "http://loinc.org": "LOINC",
+        "http://snomed.info/sct": "SNOMED CT",
+        "http://www.nlm.nih.gov/research/umls/rxnorm": "RxNorm",
+        "http://hl7.org/fhir/sid/cvx": "CVX",
+        "http://hl7.org/fhir/sid/icd-10-cm": "ICD-10-CM",
+        "http://hl7.org/fhir/sid/ndc": "NDC",
+    }.get(system, system)
+    return " ".join(part for part in (named, code, display) if part)
+
+
+def _evidence(evidence: list[dict[str, Any]]) -> Iterable[str]:
+    for item in evidence:
+        shared = ", ".join(item.get("codes", []))
+        yield f"{_(Rule(item['rule']).sentence)} {shared}".strip()
+
+
+def _versions(stored: records.Stored) -> tuple[VersionLine, ...]:
+    return tuple(
+        VersionLine(
+            number=version.number,
+            seen_text=date_format(version.changed_at, "DATETIME_FORMAT"),
+            note="" if version.body else _("Only the portal's version mark changed."),
+            raw_json=pretty(version.body) if version.body else "",
+        )
+        for version in stored.versions
+    )
+
+
+def _linked(
+    *, sight: Sight, rows: list[Event], fact_id: uuid.UUID, marks: Mapping[uuid.UUID, SourceChip]
+) -> tuple[FactLine, ...]:
+    """Return the facts that this one names, and those that name it: orders, results, reports, notes."""
+    names = EventReference.objects.filter(
+        person_id=sight.person_id, event_id__in=[row.id for row in rows]
+    ).values_list("source_id", "target")
+    fact_ids: set[uuid.UUID | None] = set()
+    for source_id, target in names:
+        resource_type, _slash, fhir_id = target.partition("/")
+        fact_ids.update(
+            Event.objects.filter(
+                person_id=sight.person_id, source_id=source_id, resource_type=resource_type, fhir_id=fhir_id
+            ).values_list("fact_id", flat=True)
+        )
+    for row in rows:
+        naming = EventReference.objects.filter(
+            person_id=sight.person_id, source_id=row.source_id, target=f"{row.resource_type}/{row.fhir_id}"
+        ).values_list("event_id", flat=True)[:_LINKED_LIMIT]
+        fact_ids.update(
+            Event.objects.filter(person_id=sight.person_id, id__in=list(naming)).values_list(
+                "fact_id", flat=True
+            )
+        )
+    others = [other for other in fact_ids if other is not None and other != fact_id]
+    facts = Fact.objects.filter(person_id=sight.person_id, id__in=others).exclude(kind=Kind.VISIT)
+    return tuple(line(fact, marks) for fact in facts.order_by("-sort_at", "-id")[:_LINKED_LIMIT])

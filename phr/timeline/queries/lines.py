@@ -1,0 +1,63 @@
+"""Facts as lines."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from typing import cast
+
+from django.utils.translation import gettext as _
+
+from phr.accounts.access import Sight
+from phr.sources.models import Source
+from phr.timeline.events import Kind
+from phr.timeline.models import Fact
+from phr.timeline.queries.shapes import FactLine, FlagName, SourceChip
+from phr.timeline.queries.text import chips, date_text
+
+
+def chips_of(sight: Sight) -> dict[uuid.UUID, SourceChip]:
+    """Return the marks of all of a person's sources."""
+    return chips(Source.objects.filter(person_id=sight.person_id).order_by("created_at"))
+
+
+def line(fact: Fact, marks: Mapping[uuid.UUID, SourceChip]) -> FactLine:
+    """Return a fact as a line of the timeline."""
+    kind = Kind(fact.kind)
+    return FactLine(
+        id=fact.id,
+        kind=fact.kind,
+        kind_name=_(kind.label),
+        title=fact.title,
+        date=date_text(written=fact.date_text, precision=fact.precision, starts=fact.sort_at),
+        detail=fact.detail,
+        value=fact.value,
+        unit=fact.unit,
+        flag=cast("FlagName", fact.flag),
+        flag_text=fact.flag_text,
+        chips=tuple(marks[source] for source in fact.sources if source in marks),
+        conflict=bool(fact.conflicts),
+        status_text=fact.status.replace("-", " ") if fact.status in _TOLD else "",
+    )
+
+
+# Statuses that change what a line means; the ordinary ones (final, completed, active) go without saying.
+_TOLD = {
+    "amended",
+    "corrected",
+    "preliminary",
+    "cancelled",
+    "stopped",
+    "on-hold",
+    "resolved",
+    "inactive",
+    "remission",
+    "planned",
+    "in-progress",
+    "draft",
+    "proposed",
+    "unknown",
+    "unconfirmed",
+    "provisional",
+    "differential",
+}

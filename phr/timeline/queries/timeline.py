@@ -1,0 +1,203 @@
+"""The timeline: a keyset-paged walk over facts, newest first."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, time, timedelta
+from itertools import groupby
+from typing import Final
+
+from django.db.models import Count, F, Q, QuerySet, Window
+from django.db.models.functions import RowNumber
+from django.utils.translation import gettext as _
+
+from phr.accounts.access import Sight
+from phr.timeline.events import Kind
+from phr.timeline.models import Fact
+from phr.timeline.queries.lines import chips_of, line
+from phr.timeline.queries.shapes import (
+    Facet,
+    Row,
+    SourceChip,
+    TimelineFilters,
+    TimelinePage,
+    VisitCard,
+    Year,
+    YearDensity,
+)
+
+# What a visit's card shows before "n more".
+CARD_LINES: Final = 6
+
+
+@dataclass(frozen=True, slots=True)
+class _Cursor:
+    """The last row of the page before; opaque to the browser."""
+
+    sort_at: datetime
+    fact_id: uuid.UUID
+
+    def text(self) -> str:
+        plain = f"{self.sort_at.astimezone(UTC).isoformat()} {self.fact_id}"
+        return base64.urlsafe_b64encode(plain.encode()).decode().rstrip("=")
+
+    @classmethod
+    def parse(cls, text: str) -> _Cursor | None:
+        """Return the cursor, or None for what is none: the first page is then shown."""
+        try:
+            plain = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
+            at, _space, fact_id = plain.partition(" ")
+            sort_at = datetime.fromisoformat(at)
+            return cls(sort_at, uuid.UUID(fact_id)) if sort_at.tzinfo is not None else None
+        except (ValueError, binascii.Error):
+            return None
+
+
+def timeline_page(*, sight: Sight, filters: TimelineFilters, limit: int = 40) -> TimelinePage:
+    """Return one page: without filters visits as cards and what stands alone; with filters every line that fits.
+
+    A card never splits over pages, since pages run over top-level rows. A cursor that is none shows the first page.
+    """
+    marks = chips_of(sight)
+    everything = Fact.objects.filter(person_id=sight.person_id)
+    fitting = _narrow(everything, filters)
+    rows = fitting if filters.any else fitting.filter(visit_id=None)
+    page = list(_after(rows, filters.after).order_by("-sort_at", "-id")[: limit + 1])
+    shown, more = page[:limit], len(page) > limit
+    cards = {} if filters.any else _cards(sight=sight, visits=shown, marks=marks)
+    per_year = dict(rows.values_list("year").annotate(count=Count("id")).order_by())
+    return TimelinePage(
+        years=tuple(_years(shown, cards=cards, per_year=per_year, marks=marks)),
+        next_cursor=_Cursor(shown[-1].sort_at, shown[-1].id).text() if more else None,
+        kinds=_kind_facets(everything, filters),
+        sources=_source_facets(everything, filters, marks),
+        density=_density(per_year),
+        total=fitting.count(),
+        missing=(),
+        filters=filters,
+    )
+
+
+def _narrow(facts: QuerySet[Fact], filters: TimelineFilters) -> QuerySet[Fact]:
+    if filters.kinds:
+        facts = facts.filter(kind__in=filters.kinds)
+    if filters.sources:
+        facts = facts.filter(sources__overlap=_ids(filters.sources))
+    if filters.date_from:
+        facts = facts.filter(sort_at__gte=datetime.combine(filters.date_from, time.min, tzinfo=UTC))
+    if filters.date_to:
+        following = filters.date_to + timedelta(days=1)
+        facts = facts.filter(sort_at__lt=datetime.combine(following, time.min, tzinfo=UTC)).exclude(
+            precision="none"
+        )
+    for word in filters.q.split():
+        facts = facts.filter(Q(title__icontains=word) | Q(detail__icontains=word) | Q(value__icontains=word))
+    return facts
+
+
+def _after(facts: QuerySet[Fact], cursor: str) -> QuerySet[Fact]:
+    last = _Cursor.parse(cursor) if cursor else None
+    if last is None:
+        return facts
+    # Written so that Postgres can start its index scan at the cursor.
+    return facts.filter(sort_at__lte=last.sort_at).filter(
+        Q(sort_at__lt=last.sort_at) | Q(sort_at=last.sort_at, id__lt=last.fact_id)
+    )
+
+
+def _years(
+    facts: Iterable[Fact],
+    *,
+    cards: Mapping[uuid.UUID, VisitCard],
+    per_year: Mapping[int | None, int],
+    marks: Mapping[uuid.UUID, SourceChip],
+) -> Iterable[Year]:
+    for year, of_year in groupby(facts, key=lambda fact: fact.year):
+        rows = []
+        for fact in of_year:
+            as_line = line(fact, marks)
+            card = cards.get(fact.id)
+            rows.append(Row(date=as_line.date, line=None if card else as_line, card=card))
+        yield Year(year=year, count=per_year.get(year, len(rows)), rows=tuple(rows))
+
+
+def _cards(
+    *, sight: Sight, visits: Iterable[Fact], marks: Mapping[uuid.UUID, SourceChip]
+) -> dict[uuid.UUID, VisitCard]:
+    """Return a card for each visit of the page, in two queries whatever their number."""
+    heads = {fact.id: fact for fact in visits if fact.kind == Kind.VISIT}
+    inside = Fact.objects.filter(person_id=sight.person_id, visit_id__in=list(heads))
+    counts = dict(inside.values_list("visit_id").annotate(count=Count("id")).order_by())
+    ranked = inside.annotate(
+        place=Window(
+            RowNumber(), partition_by=[F("visit_id")], order_by=[F("sort_at").desc(), F("id").desc()]
+        )
+    ).filter(place__lte=CARD_LINES)
+    lines = defaultdict(list)
+    for fact in ranked.order_by("visit_id", "place"):
+        lines[fact.visit_id].append(line(fact, marks))
+    return {
+        visit_id: VisitCard(
+            fact=line(fact, marks),
+            lines=tuple(lines[visit_id]),
+            more=max(counts.get(visit_id, 0) - CARD_LINES, 0),
+        )
+        for visit_id, fact in heads.items()
+    }
+
+
+def _kind_facets(facts: QuerySet[Fact], filters: TimelineFilters) -> tuple[Facet, ...]:
+    counts = dict(
+        _narrow(facts, replace(filters, kinds=())).values_list("kind").annotate(count=Count("id")).order_by()
+    )
+    return tuple(
+        Facet(
+            key="kind",
+            name=_(kind.plural),
+            count=counts.get(kind, 0),
+            selected=kind in filters.kinds,
+            url_value=kind,
+        )
+        for kind in Kind
+        if counts.get(kind) or kind in filters.kinds
+    )
+
+
+def _source_facets(
+    facts: QuerySet[Fact], filters: TimelineFilters, marks: Mapping[uuid.UUID, SourceChip]
+) -> tuple[Facet, ...]:
+    narrowed = _narrow(facts, replace(filters, sources=()))
+    return tuple(
+        Facet(
+            key="source",
+            name=mark.name,
+            count=narrowed.filter(sources__contains=[source_id]).count(),
+            selected=mark.id in filters.sources,
+            url_value=mark.id,
+        )
+        for source_id, mark in marks.items()
+    )
+
+
+def _density(per_year: Mapping[int | None, int]) -> tuple[YearDensity, ...]:
+    dated = {year: count for year, count in per_year.items() if year is not None}
+    fullest = max(dated.values(), default=1)
+    return tuple(
+        YearDensity(year=year, count=count, share=count / fullest)
+        for year, count in sorted(dated.items(), reverse=True)
+    )
+
+
+def _ids(texts: Iterable[str]) -> list[uuid.UUID]:
+    ids = []
+    for text in texts:
+        try:
+            ids.append(uuid.UUID(text))
+        except ValueError:
+            continue
+    return ids
