@@ -177,8 +177,9 @@ def requested(*, profile: Profile, scopes_supported: Iterable[str] = ()) -> str:
     words += [wanted.offline] if wanted.offline else []
     offered = [scope for scope in listed if scope.context == "patient" and scope.version == version]
     wildcard = not offered or any(scope.resource_type == "*" for scope in offered)
-    names = ("*",) if wanted.style == "wildcard" and wildcard else wanted.resources
-    for name in names:
+    named = {scope.resource_type for scope in offered}
+    names = (*wanted.resources, *(name for name in wanted.when_listed if name in named))
+    for name in ("*",) if wanted.style == "wildcard" and wildcard else names:
         words += _ask("patient", name, version, offered)
     for word in wanted.extra:
         scope = Scope.parse(word)

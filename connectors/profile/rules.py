@@ -62,6 +62,7 @@ def _scopes(profile: Profile) -> Iterator[Fault]:
     if not scopes.resources:
         yield "scopes.resources", "is empty"
     yield from _types("scopes.resources", scopes.resources)
+    yield from _types("scopes.when_listed", scopes.when_listed)
     if profile.refresh.style == "none" and scopes.offline:
         yield "scopes.offline", 'asks for offline access, but refresh.style is "none"'
     for scope in (*scopes.identity, *scopes.extra):

@@ -37,6 +37,39 @@ US_CORE_RESOURCES: Final[tuple[str, ...]] = (
     "Specimen",
 )
 
+# What else of the patient compartment (FHIR R4) a record may hold. To name a type that a server does not know
+# can cost the whole request (`invalid_scope`), so these are asked for only where its discovery document lists
+# them.
+FURTHER_RESOURCES: Final[tuple[str, ...]] = (
+    "Account",
+    "AdverseEvent",
+    "Appointment",
+    "BodyStructure",
+    "Claim",
+    "ClaimResponse",
+    "ClinicalImpression",
+    "Communication",
+    "Composition",
+    "Consent",
+    "DetectedIssue",
+    "DeviceRequest",
+    "DeviceUseStatement",
+    "EpisodeOfCare",
+    "ExplanationOfBenefit",
+    "FamilyMemberHistory",
+    "Flag",
+    "ImagingStudy",
+    "ImmunizationRecommendation",
+    "List",
+    "Media",
+    "MedicationAdministration",
+    "MedicationStatement",
+    "NutritionOrder",
+    "RiskAssessment",
+    "SupplyDelivery",
+    "VisionPrescription",
+)
+
 ClientMethod = Literal["public", "client_secret_basic", "client_secret_post", "private_key_jwt"]
 PatientSource = Literal["token", "fhir_user", "jwt_claim", "search"]
 Meaning = Literal["refused", "unsupported", "retry", "reauthorize"]
@@ -76,6 +109,8 @@ class Scopes:
     version: Literal["v1", "v2"]
     style: Literal["wildcard", "enumerated"]
     resources: tuple[str, ...] = US_CORE_RESOURCES
+    # Types asked for only where the discovery document lists a scope for them.
+    when_listed: tuple[str, ...] = FURTHER_RESOURCES
     launch_patient: bool = True
     identity: tuple[str, ...] = ("openid", "fhirUser")
     offline: Literal["offline_access", ""] = "offline_access"

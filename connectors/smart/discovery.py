@@ -51,6 +51,8 @@ class Server:
     scopes_supported: tuple[str, ...] = ()
     code_challenge_methods: tuple[str, ...] = ()
     auth_methods: tuple[str, ...] = ()
+    # Every answer at the redirect address names its issuer (RFC 9207).
+    names_issuer: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """Return JSON-able data: what is pinned for the time of one connection."""
@@ -164,6 +166,7 @@ def _server(found: Mapping[str, Any], base: str) -> Server:
         scopes_supported=_texts(found.get("scopes_supported")),
         code_challenge_methods=_texts(found.get("code_challenge_methods_supported")),
         auth_methods=_texts(found.get("token_endpoint_auth_methods_supported")),
+        names_issuer=found.get("authorization_response_iss_parameter_supported") is True,
     )
 
 

@@ -240,6 +240,14 @@ def test_it_asks_only_for_types_that_are_listed() -> None:
     assert "patient/Slot.rs" not in words
 
 
+def test_it_asks_for_further_types_only_where_they_are_listed_by_name() -> None:
+    listed = ("patient/Patient.rs", "patient/Claim.rs", "patient/Slot.rs")
+
+    assert asking(resources=("Patient",), supported=listed)[-1] == "patient/Claim.rs"
+    assert "patient/Claim.rs" not in asking(resources=("Patient",), supported=("patient/*.rs",))
+    assert "patient/Claim.rs" not in asking(resources=("Patient",), supported=listed, when_listed=())
+
+
 def test_it_asks_for_no_more_of_a_type_than_is_listed() -> None:
     words = asking(
         resources=("Binary", "Observation", "Goal"),

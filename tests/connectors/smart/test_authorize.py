@@ -171,6 +171,17 @@ def test_an_answer_of_another_issuer_is_refused_before_its_code_is_used(generic:
         code_from(answer={"code": "abc", "iss": "https://evil.example"}, server=SERVER, profile=generic)
 
 
+def test_an_answer_without_issuer_is_refused_where_the_server_names_it_always(generic: Profile) -> None:
+    server = replace(SERVER, names_issuer=True)
+
+    assert (
+        code_from(answer={"code": "abc", "iss": "https://as.example"}, server=server, profile=generic)
+        == "abc"
+    )
+    with pytest.raises(Denied):
+        code_from(answer={"code": "abc"}, server=server, profile=generic)
+
+
 def test_the_issuers_of_the_profile_count_for_an_answer_too(generic: Profile) -> None:
     profile = with_auth(generic, issuers=("https://openid.example",))
 

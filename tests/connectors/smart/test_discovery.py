@@ -60,6 +60,7 @@ def test_it_reads_the_well_known_document(portal: Portal, found: Any) -> None:
     assert server.capabilities == ("launch-standalone", "permission-v2")
     assert server.auth_methods == ("private_key_jwt",)
     assert server.revocation_endpoint == ""
+    assert not server.names_issuer
     assert portal.paths == [WELL_KNOWN]
     assert portal.asked[0].headers["accept"] == "application/json"
 
