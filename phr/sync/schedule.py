@@ -28,7 +28,7 @@ def after_failure(*, failures: int, asked: float | None, now: datetime) -> datet
 
     ``failures`` counts those in a row, this one included.
     """
-    back_off = min(_FIRST_BACK_OFF * 2 ** min(failures - 1, 20), _LONGEST_BACK_OFF)
+    back_off = min(_FIRST_BACK_OFF * (1 << min(failures - 1, 20)), _LONGEST_BACK_OFF)
     if asked is not None:
         back_off = max(back_off, min(timedelta(seconds=asked), _LONGEST_BACK_OFF))
     return now + back_off
