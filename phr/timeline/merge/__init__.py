@@ -54,15 +54,16 @@ def merge(members: Iterable[Member], overrides: Iterable[Override] = ()) -> tupl
         same = received[natural]
         unit = same[0]
         if len(same) > 1:
-            same = list({member.key: member for member in order(same)}.values())
+            newest = max(member.as_of for member in same)
+            same = list({m.key: m for m in sorted(order(same), key=lambda m: m.as_of != newest)}.values())
             copies[natural] = same
             unit = same[0]
         families[unit.match.family].append(unit)
     wanted = list(overrides)
     apart = frozenset(frozenset((each.a, each.b)) for each in wanted if each.action == "split")
     groups: list[tuple[str, Group]] = []
-    for family in families:
-        grouping = Grouping(families[family], rules_of(family), apart=apart)
+    for family, units in families.items():
+        grouping = Grouping(units, rules_of(family), apart=apart)
         _by_person(grouping, wanted)
         passes.run(grouping)
         groups += _groups(grouping, copies)

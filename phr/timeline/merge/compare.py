@@ -39,8 +39,6 @@ def told_apart(a: Match, b: Match, rules: Rules) -> bool:
         and _differ(a.apart_by_day, b.apart_by_day)
     ):
         return True
-    if a.parts and b.parts and not parts_meet(a, b):
-        return True
     if rules.same_end and a.end != b.end:
         return True
     return rules.who_differs and bool(a.who and b.who) and _others(a.who, b.who)
@@ -70,6 +68,8 @@ def parts_meet(a: Match, b: Match) -> bool:
     """Components one by one: each of `a` finds its own of `b` with a shared code and an equal value."""
     if len(a.parts) != len(b.parts):
         return False
+    if not a.parts:
+        return True
     left = list(b.parts)
     for tokens, values in a.parts:
         for place, (other, theirs) in enumerate(left):
@@ -160,10 +160,10 @@ def rounded(a: Match, b: Match) -> bool:
     return abs(fine - rough) * 2 <= Decimal(1).scaleb(-_decimals(rough))
 
 
-def exactness(match: Match) -> tuple[bool, int]:
+def exactness(match: Match) -> tuple[int, int]:
     """Orders values from rough to exact: with a unit before without, more decimals before fewer."""
     plain = _plain(match)
-    return (False, 0) if plain is None else (bool(plain[1]), _decimals(plain[0]))
+    return (0, 0) if plain is None else (int(bool(plain[1])), _decimals(plain[0]))
 
 
 def _plain(match: Match) -> tuple[Decimal, str] | None:
@@ -174,7 +174,7 @@ def _plain(match: Match) -> tuple[Decimal, str] | None:
         found = Decimal(number)
     except InvalidOperation:
         return None
-    return (found, unit) if found.is_finite() and abs(found.adjusted()) < 20 else None  # noqa: PLR2004 - no real value
+    return (found, unit) if found.is_finite() and abs(found.adjusted()) < 20 else None
 
 
 def _decimals(number: Decimal) -> int:

@@ -14,6 +14,7 @@ from phr.timeline.merge.member import Match, Member
 from phr.timeline.merge.rules import Rule, Rules
 
 Check = Callable[[int, int], bool]
+Level = Callable[[Match], tuple[int, ...]]
 Buckets = dict[tuple[str, ...], list[int]]
 
 
@@ -133,36 +134,36 @@ class Grouping:
         left, right = self.group(self.find(a))[0], self.group(self.find(b))[0]
         return next(((x, y) for x in left for y in right if check(x, y)), None)
 
-    def imprecise(self, buckets: Buckets, rule: Rule, level: Callable[[Match], object], check: Check) -> None:
+    def imprecise(self, buckets: Iterable[list[int]], rule: Rule, level: Level, check: Check) -> None:
         """A less exact group joins the more exact one that fits it, where these are of one kind only.
 
         All candidates are found before anything is joined, so no choice depends on an earlier one.
         """
-        level_of: dict[int, object] = {}
+        best: dict[int, int] = {}
         fitting: dict[int, dict[int, tuple[int, int]]] = defaultdict(dict)
-        for bucket in buckets.values():
+        for bucket in buckets:
             roots = sorted({self.find(unit) for unit in bucket})
-            if len(roots) < 2:
-                continue
             for root in roots:
-                if root not in level_of:
-                    level_of[root] = max(level(self.matches[x]) for x in self.group(root)[0])  # type: ignore[type-var]
-            for rough in roots:
-                for fine in roots:
-                    if level_of[rough] < level_of[fine] and fine not in fitting[rough]:  # type: ignore[operator]
-                        pair = self._fitting(rough, fine, check)
-                        if pair:
-                            fitting[rough][fine] = pair
+                if root not in best:
+                    best[root] = max(self.group(root)[0], key=lambda unit: level(self.matches[unit]))
+            levels = {root: level(self.matches[best[root]]) for root in roots}
+            for rough, fine in _pairs(levels):
+                pair = None if fine in fitting[rough] else self._checked(rough, fine, check)
+                if pair and self.may_join(rough, fine):
+                    fitting[rough][fine] = pair
         for rough in sorted(fitting):
-            if len({_kind(self.matches[fine]) for fine in fitting[rough]}) != 1:
+            if len({_kind(self.matches[best[fine]]) for fine in fitting[rough]}) != 1:
                 continue
-            for fine in sorted(fitting[rough]):
-                if self.may_join(rough, fine):
-                    self.join(*fitting[rough][fine], rule)
-                    break
+            chosen = next((fine for fine in sorted(fitting[rough]) if self.may_join(rough, fine)), None)
+            if chosen is not None:
+                self.join(*fitting[rough][chosen], rule)
 
-    def _fitting(self, rough: int, fine: int, check: Check) -> tuple[int, int] | None:
-        return self._checked(rough, fine, check) if self.may_join(rough, fine) else None
+
+def _pairs(levels: dict[int, tuple[int, ...]]) -> Iterable[tuple[int, int]]:
+    """Every (rougher, finer) of some groups."""
+    if len(set(levels.values())) > 1:
+        for rough, low in levels.items():
+            yield from ((rough, fine) for fine, high in levels.items() if low < high)
 
 
 def _looks(match: Match) -> tuple[object, ...]:

@@ -27,6 +27,8 @@ _RANK = {
     "registered": 0,
 }
 _MIDDLE_RANK = 3
+# Contents of fewer bytes are placeholders that many documents share.
+_BLANK = 32
 _TOGETHER = "urn:ietf:rfc:3986"
 
 
@@ -91,11 +93,15 @@ class Match(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
 
 class Member(msgspec.Struct, frozen=True):
-    """One event of one source. `key` is "source_id|Type|id|ordinal", unique among all members of a person."""
+    """One event of one source. `key` is "source_id|Type|id|ordinal", unique among all members of a person.
+
+    `as_of` (sortable text, such as when it was received) decides between copies of one resource (rule 0) alone.
+    """
 
     key: str
     origin: Origin
     match: Match
+    as_of: str = ""
 
     @property
     def natural(self) -> str:
@@ -103,9 +109,9 @@ class Member(msgspec.Struct, frozen=True):
         return f"{self.origin.chart}|{self.key.partition('|')[2]}"
 
 
-def member_of(*, key: str, origin: Origin, event: Event) -> Member:
+def member_of(*, key: str, origin: Origin, event: Event, as_of: str = "") -> Member:
     """The member of an event; complete the event with `normalize.with_supporting` first, so that names count."""
-    return Member(key, origin, match_of(event))
+    return Member(key, origin, match_of(event), as_of)
 
 
 def match_of(event: Event) -> Match:
@@ -134,7 +140,7 @@ def match_of(event: Event) -> Match:
         apart_by_day={
             k: words(event.attributes[k]) for k in _APART_BY_DAY.get(family, ()) if event.attributes.get(k)
         },
-        digests=tuple(sorted({a.digest for a in event.attachments if a.digest})),
+        digests=_digests(event),
         status=event.status,
         value_text=f"{event.value_text} {event.unit_text}".strip(),
         end_text=event.until.text if event.until else "",
@@ -177,7 +183,7 @@ def words(text: str) -> str:
 
 
 def code_token(system: str, code: str) -> str:
-    """ "system|code" with the spellings of one code made one: E119 and E11.9, CVX 08 and 8, NDC with hyphens."""
+    """`system|code` with the spellings of one code made one: E119 and E11.9, CVX 08 and 8, NDC with hyphens."""
     if system in {codes.ICD10CM, codes.ICD9CM, codes.ICD10}:
         code = code.replace(".", "").upper()
     elif system == codes.CVX:
@@ -290,9 +296,15 @@ def _numbers(event: Event) -> tuple[tuple[str, str], ...]:
         )
     if event.kind is Kind.DEVICE and event.attributes.get("udi"):
         return (*event.identifiers, ("udi", event.attributes["udi"]))
+    if event.kind is Kind.PATIENT:
+        return ()
     if event.kind in _ACTORS:
         return tuple(("npi", token[4:]) for token in event.participants if token.startswith("npi:"))
     return event.identifiers
+
+
+def _digests(event: Event) -> tuple[str, ...]:
+    return tuple(sorted({a.digest for a in event.attachments if a.digest and (a.size or _BLANK) >= _BLANK}))
 
 
 def _richness(event: Event) -> int:

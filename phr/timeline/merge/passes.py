@@ -4,12 +4,11 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from phr.timeline.merge import compare
-from phr.timeline.merge.groups import Buckets, Grouping
+from phr.timeline.merge.groups import Buckets, Check, Grouping
 from phr.timeline.merge.member import Match
-from phr.timeline.merge.rules import Rule
+from phr.timeline.merge.rules import Demand, Rule, Rules
 
-# Bytes that are the same by chance or by form: an empty page, a blank. Such contents also need the same day.
-_TIMED = {"i", "w"}
+_ACTORS = frozenset({"Practitioner", "Organization", "Location"})
 
 
 def run(grouping: Grouping) -> None:
@@ -30,17 +29,16 @@ def run(grouping: Grouping) -> None:
 
 
 def _shared(buckets: Buckets, grouping: Grouping) -> Iterable[list[int]]:
-    """The buckets that more than one chart stands in, in a fixed order."""
-    units = grouping.units
-    keys = [key for key, bucket in buckets.items() if len(bucket) > 1]
-    for key in sorted(keys):
+    """The buckets that more than one source stands in, in a fixed order."""
+    origins = [unit.origin for unit in grouping.units]
+    for key in sorted(key for key, bucket in buckets.items() if len(bucket) > 1):
         bucket = buckets[key]
-        first = units[bucket[0]].origin
-        if any(units[unit].origin != first for unit in bucket):
+        first = origins[bucket[0]]
+        if any(origins[unit] is not first and origins[unit] != first for unit in bucket):
             yield bucket
 
 
-# -- identifiers and contents ------------------------------------------------------------------------------------
+# -- identifiers and contents ---------------------------------------------------------------------
 
 
 def _identifiers(grouping: Grouping) -> None:
@@ -48,32 +46,36 @@ def _identifiers(grouping: Grouping) -> None:
     for unit, match in enumerate(grouping.matches):
         for number in match.ids:
             buckets[number].append(unit)
+    check = _same_number(grouping)
     for key in sorted(key for key, bucket in buckets.items() if len(bucket) > 1):
         bucket = buckets[key]
         _repeats(grouping, bucket)
+        # A number that stands on many things (an accession, a claim group) still tells those of one code and time.
         finer: Buckets = defaultdict(list)
         for unit in bucket:
             match = grouping.matches[unit]
-            for token in (match.codes or match.local or match.texts)[:4]:
+            for token in match.codes or match.local or match.texts:
                 finer[token, match.time].append(unit)
         for inner in sorted(finer):
-            grouping.only_one(finer[inner], Rule.IDENTIFIER, _same_number(grouping))
-        grouping.only_one(bucket, Rule.IDENTIFIER, _same_number(grouping))
+            grouping.only_one(finer[inner], Rule.IDENTIFIER, check)
+        grouping.only_one(bucket, Rule.IDENTIFIER, check)
 
 
-def _same_number(grouping: Grouping):  # type: ignore[no-untyped-def] # noqa: ANN202
+def _same_number(grouping: Grouping) -> Check:
     matches, timeless = grouping.matches, grouping.rules.identified_any_time
 
     def check(a: int, b: int) -> bool:
         x, y = matches[a], matches[b]
+        if timeless:
+            return True
         named = (x.codes or x.local or x.texts) and (y.codes or y.local or y.texts)
-        return (timeless or compare.near(x, y)) and (timeless or not named or compare.meets(x, y))
+        return compare.near(x, y) and (not named or compare.meets(x, y))
 
     return check
 
 
 def _repeats(grouping: Grouping, bucket: list[int]) -> None:
-    """A portal that sends one thing twice under one number: equal, or versions of which each has its own status."""
+    """A portal that sends one thing twice under one number: equal, or versions that each have their own status."""
     alike: dict[tuple[object, ...], list[int]] = defaultdict(list)
     for unit in bucket:
         match = grouping.matches[unit]
@@ -85,10 +87,9 @@ def _repeats(grouping: Grouping, bucket: list[int]) -> None:
         matches = [grouping.matches[unit] for unit in units]
         equal = len({(match.values, match.parts) for match in matches}) == 1
         versions = len({match.status for match in matches}) == len(matches)
-        if equal or versions:
-            for unit in units[1:]:
-                if grouping.may_join(units[0], unit, same_chart=True):
-                    grouping.join(units[0], unit, Rule.REPEATED)
+        for unit in units[1:] if equal or versions else ():
+            if grouping.may_join(units[0], unit, same_chart=True):
+                grouping.join(units[0], unit, Rule.REPEATED)
 
 
 def _contents(grouping: Grouping) -> None:
@@ -96,104 +97,113 @@ def _contents(grouping: Grouping) -> None:
     for unit, match in enumerate(grouping.matches):
         for digest in match.digests:
             buckets[digest,].append(unit)
+
+    def check(a: int, b: int) -> bool:
+        # One PDF may be attached to three reports; a document is its content, whatever it is called.
+        x, y = grouping.matches[a], grouping.matches[b]
+        return x.family.startswith("DocumentReference") or compare.meets(x, y)
+
     for bucket in _shared(buckets, grouping):
-        grouping.pair(bucket, lambda _a, _b: Rule.CONTENT, lambda _a, _b: True)
+        grouping.pair(bucket, lambda _a, _b: Rule.CONTENT, check)
 
 
-# -- code or wording, and time -----------------------------------------------------------------------------------
+# -- code or wording, and time --------------------------------------------------------------------
 
 
-def _times(match: Match, grouping: Grouping) -> tuple[str, ...]:
+def _times(match: Match, rules: Rules) -> tuple[str, ...]:
     """The time keys under which an event is exactly equal to others; none where its time is too coarse."""
-    rules = grouping.rules
     if rules.timeless:
         return ("",)
     kind = match.time[:1]
     if rules.by_day and kind == "i":
         return (match.time, f"d{match.day}")
-    if kind in _TIMED or (kind == "d" and rules.day != "no") or rules.coarse:
+    if kind in {"i", "w"} or rules.coarse or (kind == "d" and rules.day != "no"):
         return (match.time,)
     return ()
+
+
+def _demand(rules: Rules) -> Demand:
+    """At an equal instant the bucket already holds the value equal, even where there is none (a panel's head)."""
+    return "free" if rules.exact == "value" else rules.exact
+
+
+def _equal(grouping: Grouping) -> Check:
+    """One thing by code or wording at the times that the bucket holds equal, with what the rules demand."""
+    rules, matches = grouping.rules, grouping.matches
+    demand, always = _demand(rules), rules.timeless or rules.coarse
+
+    def check(a: int, b: int) -> bool:
+        x, y = matches[a], matches[b]
+        if not (compare.meets(x, y) and compare.parts_meet(x, y)):
+            return False
+        return compare.agreed(x, y, demand if always or compare.at_one_instant(x, y) else rules.day)
+
+    return check
 
 
 def _exact(grouping: Grouping) -> None:
     rules, matches = grouping.rules, grouping.matches
     by_value = rules.exact == "value"
+    simple = not (rules.timeless or rules.by_day)
     buckets: Buckets = defaultdict(list)
-    simple = not (rules.timeless or rules.by_day or rules.coarse)
     for unit, match in enumerate(matches):
         time = match.time
-        times = (time,) if simple and time[:1] == "i" else _times(match, grouping)
-        for token in (*match.codes, *match.local) or match.texts:
+        times = (time,) if simple and time[:1] == "i" else _times(match, rules)
+        # Without a standard code the wording counts too: local codes of two portals never meet.
+        tokens = (*match.codes, *match.local) if match.codes else (*match.local, *match.texts)
+        for token in tokens:
             for at in times:
                 for value in match.values if by_value else ("",):
                     buckets[token, at, value].append(unit)
-
-    def check(a: int, b: int) -> bool:
-        x, y = matches[a], matches[b]
-        timed = rules.timeless or x.time == y.time != "" and x.time[0] in _TIMED
-        return compare.agreed(x, y, rules.exact if timed or rules.coarse else rules.day) and compare.meets(
-            x, y
-        )
-
+    check = _equal(grouping)
     for bucket in _shared(buckets, grouping):
-        grouping.pair(bucket, lambda a, b: _named(matches[a], matches[b], grouping), check)
+        grouping.pair(bucket, lambda a, b: _named(matches[a], matches[b], rules), check)
 
 
-def _named(a: Match, b: Match, grouping: Grouping) -> Rule:
+def _named(a: Match, b: Match, rules: Rules) -> Rule:
     """The rule by which two exactly equal events were joined."""
-    rules = grouping.rules
-    coded = bool((a.codes or a.local) and (b.codes or b.local))
-    if a.family in {"Practitioner", "Organization", "Location"}:
+    coded = not (set(a.codes).isdisjoint(b.codes) and set(a.local).isdisjoint(b.local))
+    if a.family in _ACTORS:
         return Rule.NAME_ADDRESS
     if rules.same_end:
         return Rule.ALL_EQUAL
     if rules.timeless or not a.time or not b.time:
         return Rule.CODE if coded else Rule.TEXT
-    if compare.at_one_instant(a, b):
-        if rules.exact == "value" and a.values != ("",):
-            return Rule.CODE_TIME_VALUE if coded else Rule.TEXT_TIME_VALUE
-        return Rule.CODE_TIME if coded else Rule.TEXT_TIME
-    return Rule.CODE_DAY if coded else Rule.TEXT_DAY
+    if not compare.at_one_instant(a, b):
+        return Rule.CODE_DAY if coded else Rule.TEXT_DAY
+    if rules.exact == "value" and a.values != ("",):
+        return Rule.CODE_TIME_VALUE if coded else Rule.TEXT_TIME_VALUE
+    return Rule.CODE_TIME if coded else Rule.TEXT_TIME
 
 
 def _wording(grouping: Grouping) -> None:
-    """What has only words joins the coded event that says the same words."""
+    """What has only words, or only local codes, joins the one coded event that says the same words."""
     rules, matches = grouping.rules, grouping.matches
+    if len({_codedness(match) for match in matches}) < 2:
+        return
     by_value = rules.exact == "value"
-    if not any(not (match.codes or match.local) for match in matches):
-        by_text_alone = [m for m in matches if not m.codes]
-        if len(by_text_alone) in {0, len(matches)}:
-            return
     buckets: Buckets = defaultdict(list)
     for unit, match in enumerate(matches):
         for text in match.texts:
-            for at in _times(match, grouping):
+            for at in _times(match, rules):
                 for value in match.values if by_value else ("",):
                     buckets[text, at, value].append(unit)
-
-    def check(a: int, b: int) -> bool:
-        x, y = matches[a], matches[b]
-        timed = rules.timeless or compare.at_one_instant(x, y)
-        return compare.meets(x, y) and compare.agreed(
-            x, y, rules.exact if timed or rules.coarse else rules.day
-        )
-
-    shared = {(str(n),): bucket for n, bucket in enumerate(_shared(buckets, grouping))}
     rule = Rule.TEXT if rules.timeless else Rule.TEXT_TIME_VALUE if by_value else Rule.TEXT_TIME
-    grouping.imprecise(shared, rule, _codedness, check)
+    grouping.imprecise(_shared(buckets, grouping), rule, _codedness, _equal(grouping))
 
 
-def _codedness(match: Match) -> int:
-    return 2 if match.codes else 1 if match.local else 0
+def _codedness(match: Match) -> tuple[int]:
+    return (2 if match.codes else 1 if match.local else 0,)
 
 
-# -- imprecise ---------------------------------------------------------------------------------------------------
+# -- imprecise ------------------------------------------------------------------------------------
 
 
 def _less_exact(grouping: Grouping) -> None:
-    """Date-only, whole-minute and zoneless events join the one group that fits; for problems also years and none."""
+    """Date-only, whole-minute and zoneless events join the one group that fits; for problems also years, none."""
     rules, matches = grouping.rules, grouping.matches
+    if len({_precision(match) for match in matches}) < 2:
+        return
     by_value = rules.exact == "value"
     buckets: Buckets = defaultdict(list)
     for unit, match in enumerate(matches):
@@ -205,10 +215,15 @@ def _less_exact(grouping: Grouping) -> None:
 
     def check(a: int, b: int) -> bool:
         x, y = matches[a], matches[b]
-        return compare.fits(x, y) and compare.meets(x, y) and compare.agreed(x, y, rules.day)
+        if not (compare.fits(x, y) and compare.meets(x, y) and compare.parts_meet(x, y)):
+            return False
+        return compare.agreed(x, y, rules.day)
 
-    shared = {(str(n),): bucket for n, bucket in enumerate(_shared(buckets, grouping))}
-    grouping.imprecise(shared, Rule.DAY_WITHIN, compare.precision, check)
+    grouping.imprecise(_shared(buckets, grouping), Rule.DAY_WITHIN, _precision, check)
+
+
+def _precision(match: Match) -> tuple[int]:
+    return (compare.precision(match),)
 
 
 def _rounded(grouping: Grouping) -> None:
@@ -222,8 +237,7 @@ def _rounded(grouping: Grouping) -> None:
     def check(a: int, b: int) -> bool:
         return compare.rounded(matches[a], matches[b])
 
-    shared = {(str(n),): bucket for n, bucket in enumerate(_shared(buckets, grouping))}
-    grouping.imprecise(shared, Rule.ROUNDED, compare.exactness, check)
+    grouping.imprecise(_shared(buckets, grouping), Rule.ROUNDED, compare.exactness, check)
 
 
 def _overlapping(grouping: Grouping) -> None:

@@ -18,6 +18,7 @@ from phr.timeline.normalize import (
     patient,
     procedure,
     report,
+    shapes,
     supporting,
 )
 from phr.timeline.normalize.draft import Draft
@@ -32,7 +33,7 @@ Normalizer = Callable[[Draft], tuple[Event, ...]]
 
 NORMALIZERS: Mapping[str, Normalizer] = MappingProxyType(
     dict.fromkeys(supporting.KINDS, supporting.normalize)
-    | dict.fromkeys(described.SHAPES, described.normalize)
+    | dict.fromkeys(shapes.SHAPES, described.normalize)
     | {
         "Patient": patient.normalize,
         "Encounter": encounter.normalize,
@@ -52,12 +53,10 @@ NORMALIZERS: Mapping[str, Normalizer] = MappingProxyType(
 )
 
 
-def normalize(
-    resource: Mapping[str, Any], *, resource_type: str = "", base_url: str = ""
-) -> tuple[Event, ...]:
+def normalize(resource: Any, *, resource_type: str = "", base_url: str = "") -> tuple[Event, ...]:
     """What one resource says, as events numbered from 0; at least one, and it never raises.
 
-    `resource` comes from `decode.decode` (decimals kept as text); `resource_type` defaults to what it says itself;
+    `resource` (an object) comes from `decode.decode`; `resource_type` defaults to what it says itself;
     `base_url` is the portal's, so that absolute references into it become "Type/id". A damaged resource gives a
     generic line whose attributes["fault"] names the error's class, never its words.
     """

@@ -39,7 +39,7 @@ def _attachment(each: read.Json, base_url: str) -> Attachment:
 
 
 def sha1(body: bytes) -> str:
-    """ "sha1:<hex>" of the bytes."""
+    """`sha1:<hex>` of the bytes."""
     return f"sha1:{hashlib.sha1(body, usedforsecurity=False).hexdigest()}"
 
 

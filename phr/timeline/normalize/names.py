@@ -8,8 +8,59 @@ from phr.timeline.normalize import codes, read
 
 # Titles and degrees that one portal writes and another leaves out.
 _TITLES = frozenset(
-    "dr doctor prof professor mr mrs ms miss md do rn np pa pac phd dds dmd pharmd aprn fnp crnp dnp lpn lvn bsn msn cnm "
-    "dpm od dc pt dpt ot lcsw facp facc facs mph mba jr sr ii iii iv esq faap fnpc crna".split()
+    [
+        *(
+            "dr",
+            "doctor",
+            "prof",
+            "professor",
+            "mr",
+            "mrs",
+            "ms",
+            "miss",
+            "jr",
+            "sr",
+            "ii",
+            "iii",
+            "iv",
+            "esq",
+        ),
+        *(
+            "md",
+            "do",
+            "dds",
+            "dmd",
+            "dpm",
+            "od",
+            "dc",
+            "phd",
+            "pharmd",
+            "mph",
+            "mba",
+            "facp",
+            "facc",
+            "facs",
+            "faap",
+        ),
+        *(
+            "rn",
+            "np",
+            "pa",
+            "pac",
+            "aprn",
+            "fnp",
+            "fnpc",
+            "crnp",
+            "crna",
+            "dnp",
+            "lpn",
+            "lvn",
+            "bsn",
+            "msn",
+            "cnm",
+        ),
+        *("pt", "dpt", "ot", "lcsw"),
+    ]
 )
 _NPI_LENGTH = 10
 _NPI_PREFIX = "80840"
@@ -59,12 +110,12 @@ def is_npi(number: str) -> bool:
 
 
 def number_token(system: str, value: str) -> str:
-    """ "npi:..." for a verified NPI, else ""."""
+    """`npi:...` for a verified NPI, else ""."""
     return f"npi:{value}" if system == codes.NPI and is_npi(value) else ""
 
 
 def token(kind: str, name: str) -> str:
-    """ "p:keeley yundt", "o:holyoke medical center", "l:..."; "" where the name says too little."""
+    """`p:keeley yundt`, `o:holyoke medical center`, `l:...`; "" where the name says too little."""
     known = person(name) if kind == "p" else plain(name)
     return f"{kind}:{known}" if known else ""
 

@@ -1,6 +1,6 @@
 """Observation: a result, a vital sign or another finding. https://hl7.org/fhir/R4/observation.html"""
 
-from phr.timeline.events import Component, Event, Exclusion, Flag, Kind
+from phr.timeline.events import LOINC, Component, Event, Exclusion, Flag, Kind
 from phr.timeline.normalize import codes, dates, read, values
 from phr.timeline.normalize.draft import Draft, joined, notes
 
@@ -117,7 +117,7 @@ def component(each: read.Json) -> Component:
 
 
 def _has_effective(resource: read.Json) -> bool:
-    return any(name.startswith("effective") for name in resource if isinstance(name, str))
+    return any(name.startswith("effective") for name in resource)
 
 
 def _category_names(concept: read.Json) -> list[str]:
@@ -134,7 +134,7 @@ def _kind(resource: read.Json, concept: object, categories: list[str]) -> Kind:
     if known:
         # A laboratory result stays one where the portal adds a broader category beside it.
         return min(known, key=[*_KINDS.values()].index)
-    if any(c.code in _VITAL_CODES and c.system == codes.LOINC for c in codes.codings(concept)):
+    if any(c.code in _VITAL_CODES and c.system == LOINC for c in codes.codings(concept)):
         return Kind.VITAL
     looks_measured = any(resource.get(name) for name in ("referenceRange", "interpretation", "specimen"))
     return Kind.RESULT if looks_measured else Kind.OBSERVATION

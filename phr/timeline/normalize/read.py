@@ -48,10 +48,10 @@ def clean(text: str) -> str:
     return " ".join(kept.translate(_BIDI).split())
 
 
-def number_text(value: Decimal | int | float) -> str:
+def number_text(value: Decimal | int | float) -> str:  # noqa: PYI041 - mypy tells them apart below
     """A number as the portal wrote it; exponents spelled out where that stays readable."""
     if isinstance(value, float):
-        value = Decimal(repr(value))
+        return str(value)
     if isinstance(value, int):
         return str(value) if abs(value).bit_length() < 1_000 else "a number too long to show"
     plain = str(value)

@@ -25,37 +25,38 @@ def with_supporting(event: Event, supporting: Mapping[str, Event]) -> Event:
     Fills displays of refs, comparable tokens of participants, the organization's name and a drug's name and codes.
     Returns the same object where there is nothing to add.
     """
-    if not event.refs:
+    known = [(ref, supporting[ref.target]) for ref in event.refs if ref.target in supporting]
+    if not known:
         return event
     tokens = set(event.participants)
-    refs: list[Ref] = []
-    organization = event.organization
-    drug: Event | None = None
-    for ref in event.refs:
-        found = supporting.get(ref.target)
-        if found is None:
-            refs.append(ref)
-            continue
+    for ref, found in known:
         if found.kind in _NAMING and ref.role not in _NOT_TAKING_PART:
-            tokens.update(found.participants)
-            tokens.update(_of_role(found, supporting))
-        if found.kind is Kind.ORGANIZATION and ref.role in {"organization", "managingOrganization"}:
-            organization = organization or found.title
-        if ref.role == "medication" and found.kind is Kind.SUBSTANCE:
-            drug = drug or found
-        refs.append(ref if ref.display else Ref(ref.role, ref.target, found.title))
-    changes: dict[str, object] = {}
-    if len(tokens) != len(event.participants):
-        changes["participants"] = tuple(sorted(tokens))
-    if tuple(refs) != event.refs:
-        changes["refs"] = tuple(refs)
-    if organization != event.organization:
+            tokens.update(found.participants, _of_role(found, supporting))
+    changes: dict[str, object] = {
+        "participants": tuple(sorted(tokens)),
+        "refs": tuple(_named(ref, supporting.get(ref.target)) for ref in event.refs),
+    }
+    organization = event.organization or _first(
+        known, Kind.ORGANIZATION, "organization", "managingOrganization"
+    )
+    if organization and organization != event.organization:
         changes["organization"] = organization
         if event.kind is Kind.VISIT:
             changes["detail"] = joined(event.detail, organization)
+    drug = next((found for ref, found in known if ref.role == "medication"), None)
     if drug is not None:
         changes |= _drug(event, drug)
-    return msgspec.structs.replace(event, **changes) if changes else event
+    if all(getattr(event, name) == value for name, value in changes.items()):
+        return event
+    return msgspec.structs.replace(event, **changes)
+
+
+def _named(ref: Ref, found: Event | None) -> Ref:
+    return Ref(ref.role, ref.target, found.title) if found is not None and not ref.display else ref
+
+
+def _first(known: list[tuple[Ref, Event]], kind: Kind, *roles: str) -> str:
+    return next((found.title for ref, found in known if found.kind is kind and ref.role in roles), "")
 
 
 def _of_role(found: Event, supporting: Mapping[str, Event]) -> set[str]:

@@ -4,6 +4,7 @@ A flag comes from the interpretation that was sent; where none was, a numeric ra
 with (a fact of the laboratory's own numbers, marked "range"). Nothing else is ever judged here.
 """
 
+from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -118,7 +119,7 @@ def _period(value: Any) -> str:
     return f"{begin} to {end}" if begin and end else begin or end
 
 
-_WORDS = {
+_WORDS: dict[str, Callable[[Any], str]] = {
     "CodeableConcept": codes.words,
     "String": read.string,
     "Boolean": _boolean,
@@ -208,7 +209,7 @@ def _limits(limits: ReferenceRange) -> str:
 
 
 def compare(value: Quantity | str | None, limits: ReferenceRange) -> Flag:
-    """ "high" or "low" where a plain number of the same unit lies outside `limits`, else ""."""
+    """`high` or `low` where a plain number of the same unit lies outside `limits`, else ""."""
     if not isinstance(value, Quantity) or value.comparator or _unit(value) != limits.unit:
         return ""
     number = decimal(value.value)
