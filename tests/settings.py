@@ -14,3 +14,7 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
+
+# Static files come from where they were written; there is no collected folder, which whitenoise would warn of.
+WHITENOISE_AUTOREFRESH = True
+WHITENOISE_USE_FINDERS = True

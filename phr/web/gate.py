@@ -63,8 +63,7 @@ def person_view(
 
     A stranger, a lesser role and an expired access all get 404: whether there is such a person is not said.
     ``opened``: the view runs within the Sight's transaction. A view that talks to a portal takes it
-    unopened and
-    opens it around its own reads and writes, so that no request is sent inside a transaction.
+    unopened and opens it around its own reads and writes, so that no request is sent inside a transaction.
     ``step_up``: whoever signed in a while ago proves it again first.
     """
 

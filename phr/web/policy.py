@@ -21,10 +21,8 @@ def may_leave(response: HttpResponse) -> HttpResponse:
     """Let the forms of this page end at a portal.
 
     Chromium holds form-action against the redirect that answers a form, too, and a portal's authorization
-    endpoint
-    is known only once it was discovered. So the pages with a Connect or Reconnect button, and no others,
-    let a form
-    lead to any https address, and to the plain http ones that the operator allows by name.
+    endpoint is known only once it was discovered. So the pages with a Connect or Reconnect button, and no
+    others, let a form lead to any https address, and to the plain http ones that the operator allows by name.
     """
     plain = (
         f"http://{f'[{host}]' if ':' in host else host}:{port}"

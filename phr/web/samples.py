@@ -529,8 +529,7 @@ CARDS: Final = {
         state_text="needs you",
         last_sync_text="last synced 2 October",
         problems=(
-            "The pharmacy ended the access on 12 November. What was fetched until then is here; nothing
-            newer comes until you connect again.",
+            "The pharmacy ended the access on 12 November. What came until then stays; connect again for the rest.",
         ),
         can_reconnect=True,
         can_sync=False,
@@ -660,6 +659,6 @@ PORTALS: Final = {
         vendor_name="Meridian",
         status="documented",
         connectable=False,
-        why_not="Whoever runs this server has not registered it with this vendor yet. The operating guide says how.",
+        why_not="Whoever runs this server has not registered it with this vendor yet; the guide says how.",
     ),
 }

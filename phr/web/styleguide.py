@@ -1,5 +1,4 @@
-"""Every component and every page's states, from hand-made data: for eyes and screenshots, in development
-only."""
+"""Every component and every page's states, from hand-made data: for eyes, in development only."""
 
 from __future__ import annotations
 
