@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import random
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -48,6 +49,9 @@ class SplitReport:
 
     placed: Mapping[str, Mapping[str, str]]
     """``{"Type/id" as it came: {portal: "Type/id" there}}``, for every resource."""
+    twins: tuple[frozenset[str], ...]
+    """Originals that differ in nothing but ids, identifiers and what they refer to (real records hold such): no
+    reader can say which copy of one belongs to which copy of the other, so either pairing is right."""
 
     @property
     def pairs(self) -> dict[str, Mapping[str, str]]:
@@ -98,7 +102,26 @@ def split(
         copies[portal] = [desk.copy(key) for key in here]
         for key in here:
             placed["/".join(key)][portal] = f"{key[0]}/{ids[key]}"
-    return copies, SplitReport(placed={"/".join(key): placed["/".join(key)] for key in index.by_key})
+    return copies, SplitReport(
+        placed={"/".join(key): placed["/".join(key)] for key in index.by_key}, twins=_twins(index)
+    )
+
+
+def _twins(index: _Index) -> tuple[frozenset[str], ...]:
+    alike: dict[str, set[str]] = defaultdict(set)
+    for key, resource in index.by_key.items():
+        alike[json.dumps(_content(resource), sort_keys=True, default=str)].add("/".join(key))
+    return tuple(frozenset(group) for group in alike.values() if len(group) > 1)
+
+
+def _content(node: Any) -> Any:
+    """What is left when a portal's own ids, numbers and links are taken away."""
+    if isinstance(node, list):
+        return [_content(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    own = {"id", "reference", *IDENTIFIER_ELEMENTS}
+    return {name: _content(value) for name, value in node.items() if name not in own}
 
 
 class _Index:

@@ -208,7 +208,8 @@ def _doctor(chart: Chart, name: str) -> str:
     }
     if doctor.house == "lakeside" and chart.desk.slug == "lakeside":
         role["location"] = [refer(enter(chart, "lakeside_rooms"))]
-    chart.add("PractitionerRole", name, role, ours=False)
+    # Whoever is known by a national number is known in the same part, too.
+    chart.add("PractitionerRole", name, role, fact=f"role of {name}" if doctor.npi else "", ours=False)
     return written
 
 

@@ -236,6 +236,18 @@ def test_the_shared_part_is_what_was_asked_for() -> None:
         assert abs(len(pairs) - expected) <= 1
 
 
+def test_twins_are_those_that_only_their_visit_tells_apart() -> None:
+    heavier: Resource = {
+        **life(1)[7],
+        "id": "heavier",
+        "valueQuantity": {"value": Decimal("13.2"), "unit": "kg"},
+    }
+    assert heavier["resourceType"] == "Observation"
+    _, report = split([*life(2), heavier], portals=PORTALS, seed=1)
+    assert frozenset({"Observation/o0", "Observation/o1"}) in report.twins
+    assert not any("Observation/heavier" in group for group in report.twins)
+
+
 @pytest.mark.parametrize(
     ("portals", "shared", "resources"),
     [
