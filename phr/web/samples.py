@@ -610,7 +610,7 @@ QUARANTINE: Final = QuarantinePage(
     total=2,
     lines=(
         QuarantineLine(
-            id=1,
+            id=UUID(int=1),
             resource_type="Observation",
             fhir_id="x-991",
             reason="It is nested 2,000 levels deep; real records need fewer than 64.",
@@ -619,7 +619,7 @@ QUARANTINE: Final = QuarantinePage(
             raw_text='{"resourceType": "Observation", "component": [[[[[[[[',
         ),
         QuarantineLine(
-            id=2,
+            id=UUID(int=2),
             resource_type="",
             fhir_id="",
             reason="It carries no id, so it could never be found again.",

@@ -147,4 +147,4 @@ def test_an_empty_405_becomes_a_page_with_its_header() -> None:
     )
     assert response.status_code == 405
     assert response.headers["Allow"] == "POST"
-    assert b"press the button again" in response.getvalue()  # type: ignore[attr-defined]
+    assert b"press the button again" in response.getvalue()
