@@ -43,6 +43,20 @@ WORDS: Final[Mapping[str, str]] = {
     "ServiceRequest": "Orders and referrals",
     "Specimen": "Samples taken",
 }
+# What only explains the rest is asked for in one line: a list of thirty is read by nobody.
+SUPPORTING: Final = frozenset(
+    {
+        "Binary",
+        "Location",
+        "Medication",
+        "Organization",
+        "Practitioner",
+        "PractitionerRole",
+        "Provenance",
+        "Specimen",
+    }
+)
+SUPPORTING_WORDS: Final = "What belongs to it: who treated you and where, files, samples, origins"
 LAUNCH_WORDS: Final[Mapping[str, str]] = {
     "openid": "Know that it is you",
     "offline_access": "Keep reading while you are away, until you end it",
@@ -105,7 +119,11 @@ def sign_in(
 
 def consent(*, portal: str, app: str, ticket: str, account: Account, scope: str) -> str:
     """Ask whether the app may have what it asks for, in words."""
-    data = "".join(f"<li>{escape(WORDS.get(name, name))}</li>" for name in scopes.types(scope))
+    asked_types = scopes.types(scope)
+    lines = sorted(WORDS.get(name, name) for name in asked_types if name not in SUPPORTING)
+    if not SUPPORTING.isdisjoint(asked_types):
+        lines.append(SUPPORTING_WORDS)
+    data = "".join(f"<li>{escape(line)}</li>" for line in lines)
     asked = scope.split()
     rights = "".join(f"<li>{escape(words)}</li>" for name, words in LAUNCH_WORDS.items() if name in asked)
     inner = f"""<p><strong>{escape(app)}</strong> asks to read the record of

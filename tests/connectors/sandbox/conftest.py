@@ -25,6 +25,7 @@ class OpenPortal(Protocol):
         clients: Sequence[SandboxClient] = (SandboxClient(redirect_uris=(CALLBACK,)),),
         faults: Sequence[Fault] = (),
         state: str = "state",
+        patient_id: str = "anna",
         **server: Any,
     ) -> RunningPortal: ...
 
@@ -57,6 +58,7 @@ def portal(tmp_path: Path, stop: ExitStack) -> OpenPortal:
         clients: Sequence[SandboxClient] = (SandboxClient(redirect_uris=(CALLBACK,)),),
         faults: Sequence[Fault] = (),
         state: str = "state",
+        patient_id: str = "anna",
         **server: Any,
     ) -> RunningPortal:
         profile = profile or standard()
@@ -66,7 +68,7 @@ def portal(tmp_path: Path, stop: ExitStack) -> OpenPortal:
             name="Mercy Hospital",
             profile=profile,
             resources=resources,
-            accounts=[ANNA],
+            accounts=[dataclasses.replace(ANNA, patient_id=patient_id)],
             clients=clients,
             faults=faults,
         )
