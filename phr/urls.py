@@ -6,6 +6,7 @@ from django.conf import settings
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
+from phr.ops import health
 from phr.web.views import connect, home, people, sources, timeline
 
 handler400 = "phr.web.views.errors.bad_request"
@@ -37,6 +38,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("account/", home.account, name="account"),
     path("account/", include("allauth.urls")),
     path("admin/", admin.site.urls),
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
 ]
 
 if settings.DEBUG:

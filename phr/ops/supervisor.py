@@ -22,7 +22,7 @@ from phr.ops import keyfiles, stack
 from phr.ops.children import Child, Watchdog
 from phr.ops.embedded.errors import EmbeddedError
 from phr.ops.embedded.postgres import Postgres
-from phr.ops.embedded.processes import alive, last_line, port_is_free
+from phr.ops.embedded.processes import LOOPBACK, alive, last_line, port_is_free
 from phr.ops.embedded.valkey import Valkey
 from phr.ops.layout import Layout
 from phr.ops.locks import Lock
@@ -132,8 +132,9 @@ class Supervisor:
 
     def __init__(self, *, layout: Layout, settings: environment.Environment, port: int, demo: bool) -> None:
         self._layout, self._settings, self._port, self._demo = layout, settings, port, demo
-        given = os.environ.get("PHR_BASE_URL")
-        self.base_url = settings.base_url if given else f"http://127.0.0.1:{port}"
+        # The operator's own, where there is one; else where the web really listens.
+        moved = settings.base_url == environment.DEFAULT_BASE_URL
+        self.base_url = f"http://{LOOPBACK}:{port}" if moved else settings.base_url
         self._variables: dict[str, str] = {
             "PHR_BASE_URL": self.base_url,
             "PHR_DATA_DIR": str(layout.data_dir),
@@ -244,10 +245,8 @@ class Supervisor:
         sandbox.start(environ)
         self._await(sandbox, "Sandbox portals", lambda: bool(stack.announced(file)), _READY_SECONDS)
         self._portals = stack.announced(file)
-        allowed = [
-            self._variables.get("PHR_EGRESS_ALLOW", os.environ.get("PHR_EGRESS_ALLOW", "")).strip(", ")
-        ]
-        self._variables["PHR_EGRESS_ALLOW"] = ",".join(filter(None, [*allowed, stack.hosts(self._portals)]))
+        pairs = sorted(self._settings.egress_allow | stack.hosts(self._portals))
+        self._variables["PHR_EGRESS_ALLOW"] = ",".join(stack.pair(host, port) for host, port in pairs)
         again = self._again(sandbox, environ)
         self._keep("Sandbox portals", sandbox, sandbox.log, again)
         self._ready("Sandbox portals", began)

@@ -36,6 +36,7 @@ _SOCKET_PORT = 5432
 _SOCKET_PATH_MAX = 103  # bytes of sockaddr_un.sun_path on macOS; Linux has 107
 _START_SECONDS = 60.0  # crash recovery replays at most max_wal_size
 _STOP_SECONDS = 30.0
+_SURVIVORS_SECONDS = 5.0
 _ATTEMPTS = 3  # a port that was free may be taken before the server has it
 
 # For one small server: some 200 MB with everything else beside it.
@@ -134,7 +135,7 @@ class Postgres:
         pid = self.pid()
         if pid is not None:
             raise EmbeddedError(f"Postgres is running already on {self._folder} (pid {pid}).")
-        self._clear_stale_pid()
+        self._clear_stale_locks()
         if self._port is not None and not port_is_free(self._port):
             raise EmbeddedError(f"Port {self._port} is taken: choose another for Postgres.")
         for attempt in range(1, _ATTEMPTS + 1):
@@ -320,25 +321,34 @@ class Postgres:
         lines = self._pid_file()
         return lines[7] if len(lines) > 7 else ""
 
-    def _clear_stale_pid(self) -> None:
-        """Remove the pid file of a crashed run when its number belongs to another program by now.
+    def _clear_stale_locks(self) -> None:
+        """Remove the pid files of a crashed run: their number may be another program's by now.
 
-        Postgres itself trusts a number that is alive and refuses to start. A backend that outlived its
-        postmaster still works in the data folder: then we refuse too.
+        Postgres itself trusts a number that is alive and refuses to start. A backend that outlives its
+        postmaster still works in the data folder: then we wait a little, and refuse too.
         """
-        lines = self._pid_file()
-        if not lines:
+        if self._process is not None:
+            self._process.poll()  # a zombie of ours would count as alive
+        if not self._pid_file():
             return
+        if not wait_until(lambda: not self._survivors(), seconds=_SURVIVORS_SECONDS, every=0.1):
+            raise EmbeddedError(
+                f"A process of a former Postgres (pid {self._survivors()[0]}) still works in {self._folder}: "
+                "wait for it, or end it."
+            )
+        (self._cluster / "postmaster.pid").unlink(missing_ok=True)
+        for left in (self._folder / "socket").glob(".s.PGSQL.*"):
+            left.unlink(missing_ok=True)
+
+    def _survivors(self) -> list[int]:
         import psutil  # noqa: PLC0415 - only after a crash
 
-        for process in psutil.process_iter(["pid"]):
+        found = []
+        for process in psutil.process_iter():
             with suppress(psutil.Error, OSError):
                 if "postgres" in process.name() and Path(process.cwd()).resolve() == self._cluster.resolve():
-                    raise EmbeddedError(
-                        f"A process of a former Postgres (pid {process.pid}) still works in {self._folder}: "
-                        "wait for it, or end it."
-                    )
-        (self._cluster / "postmaster.pid").unlink(missing_ok=True)
+                    found.append(process.pid)
+        return found
 
     def _is_postgres(self, pid: int) -> bool:
         if self._process and self._process.pid == pid:

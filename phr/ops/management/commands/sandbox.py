@@ -10,6 +10,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
 
 from connectors.errors import ProfileError
 from connectors.registry import load_registry
@@ -44,7 +45,10 @@ class Command(BaseCommand):
             "--state", type=Path, metavar="FOLDER", help="where the portals keep what changes"
         )
         parser.add_argument(
-            "--redirect-uri", action="append", metavar="URI", help="of the client; {slug} is the portal's"
+            "--redirect-uri",
+            action="append",
+            metavar="URI",
+            help="of the client; {vendor} and {slug} are filled in",
         )
         parser.add_argument(
             "--announce", type=Path, metavar="FILE", help="write the JSON there too (mode 0600)"
@@ -82,7 +86,7 @@ class Command(BaseCommand):
 def _plan(options: dict[str, Any]) -> portals.Plan:
     records = [path for group in options["records"] for path in group]
     named = [vendor for group in options["vendor"] for vendor in group]
-    redirects = options["redirect_uri"] or [f"{settings.PHR_BASE_URL}/callback/{{slug}}/"]
+    redirects = options["redirect_uri"] or [f"{settings.PHR_BASE_URL}/callback/{{vendor}}/"]
     if options["latency_ms"] < 0 or not 0 <= options["shared"] <= 1:
         raise CommandError("--latency-ms is 0 or more, --shared a part from 0 to 1.")
     try:
@@ -98,7 +102,11 @@ def _plan(options: dict[str, Any]) -> portals.Plan:
                 seed=options["seed"],
             )
         return portals.of_family(
-            profiles=profiles, redirect_uris=redirects, latency_ms=options["latency_ms"], seed=options["seed"]
+            profiles=profiles,
+            redirect_uris=redirects,
+            latency_ms=options["latency_ms"],
+            seed=options["seed"],
+            until=timezone.now().date(),
         )
     except (portals.PortalsError, ProfileError) as error:
         raise CommandError(str(error)) from error
