@@ -2,6 +2,7 @@
 
 import json
 import secrets
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
@@ -22,11 +23,12 @@ DAY: Final = 86400
 class OAuth(AuthorizationServer):  # type: ignore[misc]
     """One portal's authorization server. `issuer` and `base_url` are set once the port is known."""
 
-    def __init__(self, *, profile: Profile, grants: Grants) -> None:
-        """Register the grants and endpoints that the profile's server has."""
+    def __init__(self, *, profile: Profile, grants: Grants, types: Callable[[], Sequence[str]]) -> None:
+        """Register the grants and endpoints that the profile's server has. `types`: those it serves."""
         super().__init__()
         self.profile = profile
         self.grants = grants
+        self._types = types
         self.key = grants.signing_key()
         self.origin = ""
         self.base_url = ""
@@ -50,7 +52,7 @@ class OAuth(AuthorizationServer):  # type: ignore[misc]
     def query_client(self, client_id: str) -> Client | None:
         """Look up a client."""
         registered = self.grants.client(client_id)
-        return None if registered is None else Client(registered, self.profile)
+        return None if registered is None else Client(registered, profile=self.profile, types=self._types())
 
     def create_oauth2_request(self, request: Request) -> OAuth2Request:
         """Dress up a request; one that Authlib holds already stays."""

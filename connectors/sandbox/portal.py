@@ -53,8 +53,8 @@ class Portal:
         self.pages = Pages(database=self.database, server=spec.profile.server, clock=clock)
         self.faults = Faults(spec.faults, latency_ms=spec.latency_ms)
         self.clients = self.grants.register(spec.clients, server=spec.profile.server)
-        self.oauth = OAuth(profile=spec.profile, grants=self.grants)
         self.fhir = FhirApi(profile=spec.profile, content=self.content, pages=self.pages, faults=self.faults)
+        self.oauth = OAuth(profile=spec.profile, grants=self.grants, types=self.fhir.supported)
         self.loaded = self.content.load(spec.bodies())
         self.base_url = ""
         self._base = spec.profile.server.base_path.rstrip("/")

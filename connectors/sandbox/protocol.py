@@ -1,12 +1,12 @@
 """Requests, clients, codes and tokens of ours, dressed as Authlib asks for them."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from authlib.oauth2.rfc6749 import ClientMixin, OAuth2Payload, OAuth2Request
 
-from connectors.profile import US_CORE_RESOURCES, Profile
+from connectors.profile import Profile
 from connectors.sandbox import scopes
 from connectors.sandbox.grants import Code, Registered, Token
 from connectors.sandbox.http import Request
@@ -52,10 +52,11 @@ class OAuthRequest(OAuth2Request):  # type: ignore[misc]
 class Client(ClientMixin):  # type: ignore[misc]
     """A registered app as Authlib wants to ask it."""
 
-    def __init__(self, registered: Registered, profile: Profile) -> None:
-        """`profile` decides what scope is granted."""
+    def __init__(self, registered: Registered, *, profile: Profile, types: Sequence[str]) -> None:
+        """`profile` decides what scope is granted; `types`: what a registration for everything lists."""
         self.registered = registered
         self._profile = profile
+        self._types = types
 
     @property
     def client_id(self) -> str:
@@ -78,7 +79,7 @@ class Client(ClientMixin):  # type: ignore[misc]
         registered = ""
         if server.scopes_granted == "registration":
             version = self._profile.scopes.version
-            registered = self.registered.scope or scopes.registration(US_CORE_RESOURCES, version=version)
+            registered = self.registered.scope or scopes.registration(self._types, version=version)
         return (
             scopes.granted(scope or "", registered=registered, vendor_words=self._profile.scopes.extra)
             or None
