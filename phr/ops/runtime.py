@@ -99,8 +99,7 @@ def ensure_database(layout: Layout) -> tuple[Mapping[str, str], Callable[[], Non
         with Lock(layout.start_lock):
             if not postgres.running():
                 postgres.stop()  # one that is half way up or down
-                postgres.start(orphan=True)
-                _leave_keeper(layout, postgres)
+                postgres.start(orphan=_start_keeper(layout, postgres))
     except BaseException:
         use.release()
         raise
@@ -115,22 +114,29 @@ def ensure_database(layout: Layout) -> tuple[Mapping[str, str], Callable[[], Non
     return {"DATABASE_URL": postgres.url}, give_back
 
 
-def _leave_keeper(layout: Layout, postgres: Postgres) -> None:
-    pid_file = postgres.folder / "cluster" / "postmaster.pid"
+def _start_keeper(layout: Layout, postgres: Postgres) -> Callable[[int], None]:
+    """Start the process that stops the server after its last user; returns how to tell it the server's pid."""
+    waiting = [_keeper(layout, postgres)]
+
+    def tell(pid: int) -> None:
+        # A second attempt, on another port, is another server.
+        process = waiting.pop() if waiting else _keeper(layout, postgres)
+        assert process.stdin is not None
+        with process.stdin as line:
+            line.write(f"{pid}\n")
+
+    return tell
+
+
+def _keeper(layout: Layout, postgres: Postgres) -> subprocess.Popen[str]:
     process = subprocess.Popen(
-        [
-            sys.executable,
-            "-I",
-            "-S",
-            keeper.__file__,
-            str(layout.users_lock),
-            str(pid_file),
-            str(postgres.pid()),
-        ],
-        stdin=subprocess.DEVNULL,
+        [sys.executable, "-I", "-S", keeper.__file__, str(layout.users_lock), str(postgres.pid_file)],
+        stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
         cwd=Path(os.sep),
+        text=True,
     )
     process.returncode = 0  # not ours to wait for: it outlives us whenever somebody else uses the server
+    return process

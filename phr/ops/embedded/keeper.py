@@ -1,8 +1,8 @@
 """Stops an embedded Postgres once the last command that used it has gone, even if that one was killed.
 
-Started as a script with no packages (so that it costs milliseconds): LOCK PIDFILE PID. Every user of the
-server holds LOCK shared; the kernel frees what a killed process held; when we get it exclusively, nobody is
-left.
+Started as a script with no packages (so that it costs milliseconds) before the server is: LOCK and PIDFILE as
+arguments, the server's pid as one line of standard input. Every user of the server holds LOCK shared; the kernel
+frees what a killed process held; when we get it exclusively, nobody is left.
 """
 
 import fcntl
@@ -29,15 +29,21 @@ def keep(*, lock: str, pid_file: str, pid: int) -> None:
 
 
 def _serves(pid_file: Path, pid: int) -> bool:
+    """Whether ``pid`` lives and is that server: one that just starts has written no file yet."""
     try:
-        first = pid_file.read_text(encoding="utf-8", errors="replace").partition("\n")[0]
-        if first.strip() != str(pid):
-            return False
         os.kill(pid, 0)
+        words = Path(f"/proc/{pid}/cmdline")
+        if words.exists() and b"postgres" not in words.read_bytes():
+            return False  # another program has got the number since (or it is a zombie)
+        first = pid_file.read_text(encoding="utf-8", errors="replace").partition("\n")[0]
+    except FileNotFoundError:
+        return True
     except OSError:
         return False
-    return True
+    return first.strip() in {"", str(pid)}
 
 
 if __name__ == "__main__":
-    keep(lock=sys.argv[1], pid_file=sys.argv[2], pid=int(sys.argv[3]))
+    line = sys.stdin.readline().strip()
+    if line.isdecimal():
+        keep(lock=sys.argv[1], pid_file=sys.argv[2], pid=int(line))

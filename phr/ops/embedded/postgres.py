@@ -11,6 +11,7 @@ import secrets
 import shutil
 import signal
 import subprocess
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -125,11 +126,12 @@ class Postgres:
             raise EmbeddedError(f"The database could not be made in {self._folder}: {said[-1][:200]}")
         partial.rename(self._cluster)
 
-    def start(self, *, orphan: bool = False) -> None:
+    def start(self, *, orphan: bool | Callable[[int], None] = False) -> None:
         """Start and wait until it takes connections; the database exists then.
 
-        ``orphan``: the server outlives this process (somebody else will stop it). Raises EmbeddedError when
-        it is running already, does not become ready, or the port is taken.
+        ``orphan``: the server outlives this process, and somebody else will stop it; a function is told its
+        pid the moment that there is one. Raises EmbeddedError when it is running already, does not become
+        ready, or the port is taken.
         """
         self.initialise()
         pid = self.pid()
@@ -177,7 +179,7 @@ class Postgres:
 
     def pid(self) -> int | None:
         """Return the id of the live server of this data directory, whoever started it."""
-        lines = self._pid_file()
+        lines = self._pid_lines()
         if not lines or not lines[0].isdecimal():
             return None
         pid = int(lines[0])
@@ -192,6 +194,11 @@ class Postgres:
     def log(self) -> Path:
         """Where the server writes what happens to it."""
         return self._log or self._folder / "server.log"
+
+    @property
+    def pid_file(self) -> Path:
+        """Where the server writes its pid and its state."""
+        return self._cluster / "postmaster.pid"
 
     @property
     def folder(self) -> Path:
@@ -232,7 +239,7 @@ class Postgres:
 
     # -- starting
 
-    def _launch(self, port: int, *, orphan: bool) -> bool:
+    def _launch(self, port: int, *, orphan: bool | Callable[[int], None]) -> bool:
         settings = {**_SETTINGS, **(_DURABLE if self._durable else _FORGETFUL), "port": str(port)}
         folder = self._socket_folder()
         if folder is None:
@@ -255,6 +262,8 @@ class Postgres:
                 **self._options(),
             )
         process = self._process
+        if callable(orphan):
+            orphan(process.pid)
         wait_until(
             lambda: process.poll() is not None or self._ready_as(process.pid),
             seconds=_START_SECONDS,
@@ -272,7 +281,7 @@ class Postgres:
         self._process = None
 
     def _ready_as(self, pid: int) -> bool:
-        lines = self._pid_file()
+        lines = self._pid_lines()
         return bool(lines) and lines[0] == str(pid) and self._status() == "ready"
 
     def _ensure_database(self) -> None:
@@ -284,7 +293,7 @@ class Postgres:
                 connection.execute("CREATE DATABASE phr")
 
     def _address(self, database: str) -> DatabaseAddress:
-        lines = self._pid_file()
+        lines = self._pid_lines()
         socket_folder = self._socket_folder()
         # Lines of postmaster.pid: pid, data directory, start time, port, socket folder, address, shared
         # memory.
@@ -311,14 +320,14 @@ class Postgres:
             )
         raise EmbeddedError(f"{self._cluster} is not a database: move it away, or restore a backup over it.")
 
-    def _pid_file(self) -> list[str]:
+    def _pid_lines(self) -> list[str]:
         with suppress(OSError):
-            text = (self._cluster / "postmaster.pid").read_text(encoding="utf-8", errors="replace")
+            text = self.pid_file.read_text(encoding="utf-8", errors="replace")
             return [line.strip() for line in text.splitlines()]
         return []
 
     def _status(self) -> str:
-        lines = self._pid_file()
+        lines = self._pid_lines()
         return lines[7] if len(lines) > 7 else ""
 
     def _clear_stale_locks(self) -> None:
@@ -329,14 +338,14 @@ class Postgres:
         """
         if self._process is not None:
             self._process.poll()  # a zombie of ours would count as alive
-        if not self._pid_file():
+        if not self._pid_lines():
             return
         if not wait_until(lambda: not self._survivors(), seconds=_SURVIVORS_SECONDS, every=0.1):
             raise EmbeddedError(
                 f"A process of a former Postgres (pid {self._survivors()[0]}) still works in {self._folder}: "
                 "wait for it, or end it."
             )
-        (self._cluster / "postmaster.pid").unlink(missing_ok=True)
+        self.pid_file.unlink(missing_ok=True)
         for left in (self._folder / "socket").glob(".s.PGSQL.*"):
             left.unlink(missing_ok=True)
 
