@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from django.db.models import Count, Q
@@ -136,9 +136,7 @@ def _card(*, sight: Sight, source: Source, now: datetime) -> SourceCard:
         vendor_name=profile_of(source.profile_id).name,
         state=state,
         state_text=state_text,
-        last_sync_text=_("synced %(time)s ago") % {"time": timesince(source.last_synced_at, now)}
-        if source.last_synced_at
-        else "",
+        last_sync_text=_last(source.last_synced_at, now=now),
         next_sync_text=_next(due_at, now=now) if state not in {"syncing", "waiting"} else "",
         ledger=ledger,
         progress=_progress(run, steps),
@@ -306,12 +304,21 @@ def _steps_of(runs: Sequence[Run]) -> dict[uuid.UUID, list[Step]]:
     return steps
 
 
+def _last(synced_at: datetime | None, *, now: datetime) -> str:
+    if synced_at is None:
+        return ""
+    if now - synced_at < timedelta(minutes=1):
+        return _("synced just now")
+    # The larger unit alone: nobody asks for the minutes of a day.
+    return _("synced %(time)s ago") % {"time": timesince(synced_at, now, depth=1)}
+
+
 def _next(due_at: datetime | None, *, now: datetime) -> str:
     if due_at is None:
         return ""
     if due_at <= now:
         return _("next in a moment")
-    return _("next in %(time)s") % {"time": timeuntil(due_at, now)}
+    return _("next in %(time)s") % {"time": timeuntil(due_at, now, depth=1)}
 
 
 def _scope_words(scope: str) -> tuple[str, ...]:

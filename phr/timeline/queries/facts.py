@@ -117,10 +117,16 @@ def _moved(sight: Sight, fact_id: uuid.UUID) -> FactMoved | None:
 
 
 def _statement(fact: FactLine) -> str:
-    value = f"{fact.value} {fact.unit}".strip()
-    said = f"{fact.title}: {value}" if value else fact.title
-    parts = [said, fact.flag_text, fact.status_text]
-    return f"{', '.join(part for part in parts if part)}. {fact.date.long_text[:1].upper()}{fact.date.long_text[1:]}."
+    """Say who says so and when; the page's head has said what."""
+    names = [chip.name for chip in fact.chips]
+    who = (
+        _("%(names)s and %(last)s") % {"names": ", ".join(names[:-1]), "last": names[-1]}
+        if names[1:]
+        else names[0]
+    )
+    if fact.date.precision == "none":
+        return _("Recorded by %(who)s, without a date.") % {"who": who}
+    return _("Recorded by %(who)s, %(date)s.") % {"who": who, "date": fact.date.long_text}
 
 
 def _value(event: Said) -> str:
