@@ -119,6 +119,8 @@ def _moved(sight: Sight, fact_id: uuid.UUID) -> FactMoved | None:
 def _statement(fact: FactLine) -> str:
     """Say who says so and when; the page's head has said what."""
     names = [chip.name for chip in fact.chips]
+    if not names:
+        return ""
     who = (
         _("%(names)s and %(last)s") % {"names": ", ".join(names[:-1]), "last": names[-1]}
         if names[1:]
