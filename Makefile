@@ -8,8 +8,7 @@ PYTHON ?= $(shell for p in python3.14 python3.13 python3.12 python3.11 python3 p
 	>/dev/null 2>&1 && echo $$p && break; done)
 PORT ?=
 UP := $(PY) manage.py up $(if $(PORT),--port $(PORT))
-# Quiet, and nothing of the user's pip settings but where packages come from.
-PIP := $(PY) -m pip --disable-pip-version-check --quiet
+PIP := $(PY) -m pip --disable-pip-version-check -qq
 LOCKED := install --require-hashes --no-deps --only-binary :all:
 
 .DEFAULT_GOAL := help
@@ -42,8 +41,10 @@ $(VENV)/.installed-dev: requirements-dev.txt requirements.txt | $(PY)
 	@touch $(VENV)/.installed $@
 
 setup: $(VENV)/.installed
+	@:
 
 setup-dev: $(VENV)/.installed-dev
+	@:
 
 # -- running
 
