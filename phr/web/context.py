@@ -35,5 +35,6 @@ def page(request: HttpRequest) -> dict[str, object]:
         if sight
         else None,
         "may_change": sight is not None and sight.may(Role.CAREGIVER),
+        "registration_open": settings.PHR_REGISTRATION_OPEN,
         "insecure_http": settings.PHR_INSECURE_HTTP,
     }

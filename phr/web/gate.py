@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
+from time import time
 from typing import Any, Concatenate, Final, ParamSpec, cast
 from uuid import UUID
 
-from allauth.account.decorators import reauthentication_required
+from allauth.account.authentication import get_authentication_records
+from allauth.core.exceptions import ReauthenticationRequired
 from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -36,9 +38,8 @@ class PersonRequest(SignedInRequest):
     sight: Sight
 
 
-# Asks for the password or second step again when the last time is some minutes past, and goes on where it
-# was.
-_ask_again: Final[Callable[[HttpRequest], None]] = reauthentication_required(lambda _request: None)
+# Who proved this lately, at the sign-in or since, is not asked again.
+STEP_UP_SECONDS: Final = 300
 
 
 def signed_in(view: Callable[Concatenate[SignedInRequest, P], HttpResponseBase]) -> Gated:
@@ -88,3 +89,13 @@ def person_view(
         return signed_in(gated)
 
     return decorate
+
+
+def _ask_again(request: SignedInRequest) -> None:
+    """Send whoever proved who they are too long ago to do it again; allauth then goes on with this request.
+
+    allauth's own decorator counts later proofs alone, and would ask for the password twice in a row after a sign-in.
+    """
+    records = get_authentication_records(request, request.user)
+    if not any(time() - record["at"] < STEP_UP_SECONDS for record in records):
+        raise ReauthenticationRequired

@@ -22,6 +22,8 @@ Pairs = tuple[tuple[str, str], ...]
 # The density bar is 40 units long; a year that holds anything shows at least this much of it.
 BAR_UNITS: Final = 40
 BAR_LEAST: Final = 2
+# As many kinds as stand in one line of a wide page.
+KINDS_SHOWN: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,8 @@ class Links:
     """All that a timeline page links to within itself."""
 
     kinds: tuple[ChipLink, ...]
+    more_kinds: tuple[ChipLink, ...]
+    """The rarer ones, shown on demand; a selected one never hides here."""
     sources: tuple[ChipLink, ...]
     clear_kinds: str
     clear_sources: str
@@ -100,8 +104,12 @@ def links_for(*, page: TimelinePage, path: str) -> Links:
     first_shown = page.years[0].year if page.years else None
     last_shown = page.years[-1].year if page.years else None
     older = _address(path, (*pairs, ("after", page.next_cursor))) if page.next_cursor else ""
+    kinds = tuple(_chip(path, pairs, "kind", facet) for facet in page.kinds)
+    often = sorted(kinds, key=lambda chip: (chip.selected, chip.count), reverse=True)[:KINDS_SHOWN]
+    rare = tuple(chip for chip in kinds if chip not in often and not chip.selected)
     return Links(
-        kinds=tuple(_chip(path, pairs, "kind", facet) for facet in page.kinds),
+        kinds=tuple(chip for chip in kinds if chip not in rare),
+        more_kinds=rare,
         sources=tuple(_chip(path, pairs, "source", facet) for facet in page.sources),
         clear_kinds=_address(path, _without(pairs, "kind")),
         clear_sources=_address(path, _without(pairs, "source")),

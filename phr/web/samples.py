@@ -566,7 +566,7 @@ CARDS: Final = {
 }
 SOURCE: Final = SourceDetail(
     card=CARDS["partial"],
-    connected_text="Connected on 3 March 2026",
+    connected_text="3 March 2026",
     address="https://fhir.lakeside.example/r4",
     scope_words=(
         "Visits and stays",

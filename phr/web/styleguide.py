@@ -123,7 +123,7 @@ STATES: Final[Mapping[str, Build]] = {
     "connect-portal": _portal("ready"),
     "connect-not-ready": _portal("unregistered"),
     "people": _people,
-    "welcome": lambda: ("home/welcome.html", {"open_for_signup": True, "person": None}),
+    "welcome": lambda: ("home/welcome.html", {"registration_open": True, "person": None}),
     "first-run": lambda: (
         "home/first_run.html",
         {"form": PersonForm({"name": "", "birth_date": "2999-01-01"})},

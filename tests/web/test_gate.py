@@ -112,3 +112,9 @@ def test_a_partial_without_a_session_reloads_the_page(addresses: Addresses) -> N
     answer = client.get(addresses.of("sources"))
     assert answer.headers["HX-Refresh"] == "true"
     assert b"password" not in answer.content
+
+
+def test_connecting_right_after_the_sign_in_asks_for_nothing_more(
+    addresses: Addresses, browser: Client
+) -> None:
+    assert browser.get(addresses.of("connect_portal", 999)).status_code == 404

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -23,7 +22,7 @@ def home(request: HttpRequest) -> HttpResponse:
     """Open the person last looked at; welcome whoever is not that far."""
     user = request.user
     if not isinstance(user, User):
-        return render(request, "home/welcome.html", {"open_for_signup": settings.PHR_REGISTRATION_OPEN})
+        return render(request, "home/welcome.html")
     people = access.people_of(user=user, now=timezone.now())
     if not people:
         return render(request, "home/first_run.html", {"form": PersonForm()})
