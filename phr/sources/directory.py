@@ -1,19 +1,21 @@
 """The directory of portals as a person meets it: found by a few letters, and told what each would be asked
-for."""
+for.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Case, F, IntegerField, Q, Value, When
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from connectors.profile import Profile
 from phr.accounts.access import Sight
 from phr.sources.models import Portal, Registration, Source
-from phr.sources.profiles import UnknownProfile, all_profiles, profile_of
-from phr.sources.registrations import registration_for
+from phr.sources.profiles import all_profiles
 from phr.sources.shapes import PortalChoice
 
 SHOWN: Final = 30
@@ -35,26 +37,35 @@ _NO_PROFILE: Final = _(
 
 
 def search(*, sight: Sight, text: str) -> tuple[PortalChoice, ...]:
-    """Return the portals whose name, place or vendor holds every word of the text, by name; the Sight is
-    open."""
+    """Return the portals whose name, place or vendor holds every word of the text; the Sight is open.
+
+    Those whose name begins with the text come first, then those that hold it, then the others, each by name.
+    """
+    profiles = all_profiles()
+    words = text.split()[:WORDS]
     found = Portal.objects.all()
-    for word in text.split()[:WORDS]:
-        brands = [
-            key for key, profile in all_profiles().items() if word.casefold() in profile.name.casefold()
-        ]
+    for word in words:
+        brands = [key for key, profile in profiles.items() if word.casefold() in profile.name.casefold()]
         found = found.filter(Q(name__icontains=word) | Q(place__icontains=word) | Q(profile_id__in=brands))
-    return tuple(_choice(portal, sight=sight) for portal in found.order_by("name", "pk")[:SHOWN])
+    whole = " ".join(words)
+    nearness = Case(
+        When(name__istartswith=whole, then=Value(0)),
+        When(name__icontains=whole, then=Value(1)),
+        default=Value(2),
+        output_field=IntegerField(),
+    )
+    return _choices(list(found.order_by(nearness, "name", "pk")[:SHOWN]), sight=sight)
 
 
 def choice(*, sight: Sight, portal_id: int) -> PortalChoice | None:
     """Return one portal of the directory, or None; the Sight is open."""
-    portal = Portal.objects.filter(pk=portal_id).first()
-    return None if portal is None else _choice(portal, sight=sight)
+    return next(iter(_choices(list(Portal.objects.filter(pk=portal_id)), sight=sight)), None)
 
 
 def portal_of(*, source_id: UUID) -> int | None:
     """Return the portal that a source is connected to; None for a file, and for a source that is not
-    there."""
+    there.
+    """
     return (
         Source.objects.filter(pk=source_id, kind=Source.Kind.PORTAL)
         .values_list("portal_id", flat=True)
@@ -62,15 +73,38 @@ def portal_of(*, source_id: UUID) -> int | None:
     )
 
 
-def _choice(portal: Portal, *, sight: Sight) -> PortalChoice:
-    connected = (
-        Source.objects.filter(person_id=sight.person_id, portal=portal)
-        .exclude(state=Source.State.DISCONNECTED)
-        .exists()
+def _choices(portals: Sequence[Portal], *, sight: Sight) -> tuple[PortalChoice, ...]:
+    """Look up registrations and connections once for all of them."""
+    registrations = list(
+        Registration.objects.filter(Q(portal__in=portals) | Q(portal=None)).order_by(
+            F("portal").asc(nulls_last=True)  # a portal's own goes before its vendor's
+        )
     )
-    try:
-        profile = profile_of(portal.profile_id)
-    except UnknownProfile:
+    connected = set(
+        Source.objects.filter(person_id=sight.person_id, portal__in=portals)
+        .exclude(state=Source.State.DISCONNECTED)
+        .values_list("portal_id", flat=True)
+    )
+    profiles = all_profiles()
+    return tuple(
+        _choice(
+            portal,
+            profile=profiles.get(portal.profile_id),
+            registration=next((each for each in registrations if _serves(each, portal)), None),
+            connected=portal.pk in connected,
+        )
+        for portal in portals
+    )
+
+
+def _serves(registration: Registration, portal: Portal) -> bool:
+    return registration.profile_id == portal.profile_id and registration.portal_id in {None, portal.pk}
+
+
+def _choice(
+    portal: Portal, *, profile: Profile | None, registration: Registration | None, connected: bool
+) -> PortalChoice:
+    if profile is None:
         return PortalChoice(
             id=portal.pk,
             name=portal.name,
@@ -80,7 +114,7 @@ def _choice(portal: Portal, *, sight: Sight) -> PortalChoice:
             why_not=str(_NO_PROFILE),
             connected=connected,
         )
-    why_not = _why_not(portal)
+    why_not = _why_not(registration)
     return PortalChoice(
         id=portal.pk,
         name=portal.name,
@@ -95,8 +129,7 @@ def _choice(portal: Portal, *, sight: Sight) -> PortalChoice:
     )
 
 
-def _why_not(portal: Portal) -> Promise | str:
-    registration = registration_for(portal=portal)
+def _why_not(registration: Registration | None) -> Promise | str:
     if registration is None:
         return _NOT_REGISTERED
     if registration.method == Registration.Method.PRIVATE_KEY_JWT:

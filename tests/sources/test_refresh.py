@@ -320,7 +320,7 @@ def test_nothing_secret_is_printed_or_stored_in_the_clear(
     secrets.append(there.token(source, rejected=secrets[2]))
     secrets.append(there.refresh_token(source))
     for fault in ("html", "reset", "truncate"):
-        there.running.set_faults(Fault(kind=fault, where="token"))  # type: ignore[arg-type]
+        there.running.set_faults(Fault(kind=fault, where="token"))
         with pytest.raises(PortalError) as caught:
             there.token(source, late=HOUR + 2 * LATER * len(errors))
         errors.append(caught.value)

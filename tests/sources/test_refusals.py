@@ -31,8 +31,11 @@ def refused(there: House, params: dict[str, str], **changes: object) -> ConnectR
 def _rows(there: House) -> list[tuple[object, ...]]:
     with there.sight.open():
         sources = Source.objects.values_list("pk", "state", "patient_fhir_id", "connected_at")
-        grants = Grant.objects.values_list("pk", "access_token", "refresh_token", "scope")
-        return [*sources, *((pk, bytes(a), bytes(r), scope) for pk, a, r, scope in grants)]
+        grants = Grant.objects.order_by("pk")
+        return [
+            *sources,
+            *((g.pk, bytes(g.access_token or b""), bytes(g.refresh_token or b"")) for g in grants),
+        ]
 
 
 def test_a_state_works_once(house: OpenHouse) -> None:

@@ -37,7 +37,7 @@ class Command(BaseCommand):
         parser.add_argument("--refresh-token-file", type=Path, metavar="FILE")
         parser.add_argument("--name", default="", help="of the portal, where it is new to the directory")
         parser.add_argument(
-            "--scope", default="", help="what the tokens allow (default: what we would ask for)"
+            "--scope", default="", help="what the tokens allow (default: all we would ask for)"
         )
         parser.add_argument(
             "--expires-in", type=int, metavar="SECONDS", help="of the access token (default: unknown)"

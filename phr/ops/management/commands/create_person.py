@@ -34,7 +34,7 @@ class Command(BaseCommand):
         if user is None:
             user = User.objects.create_user(email)
             self.stderr.write(
-                f"There was no user {email}: made one. `manage.py changepassword {email}` gives it a password."
+                f"There was no user {email}; there is now, without a password (`changepassword` sets one)."
             )
         sight = access.create_person(user=user, name=name, birth_date=options["birth_date"])
         self.stdout.write(str(sight.person_id))

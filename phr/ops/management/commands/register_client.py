@@ -15,8 +15,8 @@ from phr.sources.profiles import UnknownProfile
 
 class Command(BaseCommand):
     help = (
-        "Keep the client id that a vendor, or one portal, gave this installation; prints the redirect URI that "
-        "must be registered there, to the letter. A second call replaces id and secret."
+        "Keep the client id that a vendor, or one portal, gave this installation; prints the redirect URI "
+        "that must be registered there, to the letter. A second call replaces id and secret."
     )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import pytest
+
+from connectors.secret import Secret
+from phr.core.crypto import KeyringError
+from phr.sources import registrations
+from phr.sources.models import Registration
+from phr.sources.portals import BadAddress, add_portal, bare_url
+from phr.sources.profiles import UnknownProfile
+from phr.sources.registrations import BadRegistration, NotRegistered, register
+from tests.sources.conftest import PROFILES
+
+pytestmark = pytest.mark.django_db
+
+NAME = next(p.id for p in PROFILES.values() if {"public", "client_secret_basic"} <= set(p.auth.clients))
+OTHER = next(name for name in PROFILES if name != NAME)
+
+
+def test_a_portals_own_registration_goes_before_its_vendors() -> None:
+    portal, _ = add_portal(profile_id=NAME, name="Mercy", base_url="https://fhir.example.org/r4")
+    assert registrations.registration_for(portal=portal) is None
+    register(profile_id=OTHER, client_id="other")
+    assert registrations.registration_for(portal=portal) is None
+    vendors, _ = register(profile_id=NAME, client_id="vendor")
+    assert registrations.registration_for(portal=portal) == vendors
+    own, _ = register(profile_id=NAME, client_id="own", portal=portal)
+    assert registrations.registration_for(portal=portal) == own
+    assert own.slug != vendors.slug
+
+
+def test_a_second_registration_replaces_the_first_and_keeps_its_address() -> None:
+    first, created = register(profile_id=NAME, client_id="one", secret=Secret("s3cret"))
+    second, again = register(profile_id=NAME, client_id="two")
+    assert (created, again) == (True, False)
+    assert (first.pk, first.slug) == (second.pk, second.slug)
+    client = registrations.client_of(registration=Registration.objects.get())
+    assert (client.id, client.method, client.secret) == ("two", "public", None)
+
+
+def test_a_secret_is_sealed_to_its_registration() -> None:
+    row, _ = register(profile_id=NAME, client_id="one", secret=Secret("s3cret"))
+    assert b"s3cret" not in bytes(row.secret or b"")
+    assert registrations.client_of(registration=row).secret == Secret("s3cret")
+    moved = Registration(secret=row.secret, client_id="x", method=row.method)
+    with pytest.raises(KeyringError):
+        registrations.client_of(registration=moved)
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        ({"method": "private_key_jwt"}, "not supported"),
+        ({"method": "client_secret_basic"}, "needs a client secret"),
+        ({"method": "public", "secret": Secret("s3cret")}, "takes no client secret"),
+        ({"method": "carrier pigeon"}, "one of"),
+        ({"client_id": ""}, "client id"),
+        ({"client_id": "naïve"}, "client id"),
+        ({"secret": Secret("pässword")}, "ASCII"),
+    ],
+)
+def test_what_cannot_be_registered_is_said_in_a_sentence(changes: dict[str, object], word: str) -> None:
+    with pytest.raises(BadRegistration, match=word) as caught:
+        register(**({"profile_id": NAME, "client_id": "one"} | changes))  # type: ignore[arg-type]
+    assert "s3cret" not in str(caught.value)
+    assert not Registration.objects.exists()
+
+
+def test_a_portal_of_another_vendor_takes_no_registration() -> None:
+    portal, _ = add_portal(profile_id=OTHER, name="Mercy", base_url="https://fhir.example.org/r4")
+    with pytest.raises(BadRegistration):
+        register(profile_id=NAME, client_id="one", portal=portal)
+    with pytest.raises(UnknownProfile):
+        register(profile_id="nobody", client_id="one")
+
+
+def test_a_private_key_that_we_do_not_hold_is_no_client() -> None:
+    row = Registration(profile_id=NAME, slug="x", client_id="x", method=Registration.Method.PRIVATE_KEY_JWT)
+    with pytest.raises(NotRegistered):
+        registrations.client_of(registration=row)
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("https://FHIR.example.org/R4/", "https://fhir.example.org/R4"),
+        (" https://fhir.example.org:443/r4 ", "https://fhir.example.org/r4"),
+        ("http://[::1]:8001//", "http://[::1]:8001"),
+    ],
+)
+def test_an_address_is_kept_in_one_form(given: str, kept: str) -> None:
+    assert bare_url(given) == kept
+    portal, created = add_portal(profile_id=NAME, name="Mercy", base_url=given)
+    again, new = add_portal(profile_id=NAME, name="Mercy General", base_url=kept)
+    assert (created, new, portal.pk) == (True, False, again.pk)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "fhir.example.org",
+        "ftp://x/y",
+        "https://",
+        "https://a:b@x/y",
+        "https://x/y?z=1",
+        "https://x:99999/",
+    ],
+)
+def test_what_is_no_base_address_is_refused(url: str) -> None:
+    with pytest.raises(BadAddress):
+        bare_url(url)
