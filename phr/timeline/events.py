@@ -2,6 +2,7 @@
 
 The records are frozen `msgspec.Struct`s: value objects like frozen slotted dataclasses, made about ten times
 faster, and JSON-able both ways (`Event.to_row`, `Event.from_row`), which counts when a million of them are made.
+They never form cycles, so the garbage collector need not walk them (`gc=False`).
 """
 
 from datetime import date, datetime
@@ -140,7 +141,7 @@ _LABELS: dict[Kind, tuple[str, str]] = {
 }
 
 
-class When(msgspec.Struct, frozen=True, omit_defaults=True):
+class When(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A FHIR date as far as the portal knew it.
 
     `start` is the first instant it may mean (a date without zone counts as UTC), `end` the first instant that it no
@@ -159,7 +160,7 @@ class When(msgspec.Struct, frozen=True, omit_defaults=True):
 UNDATED = When()
 
 
-class Coding(msgspec.Struct, frozen=True, omit_defaults=True):
+class Coding(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One coding; `system` in its one normalised spelling, `code` and `display` as sent."""
 
     system: str = ""
@@ -167,7 +168,7 @@ class Coding(msgspec.Struct, frozen=True, omit_defaults=True):
     display: str = ""
 
 
-class Quantity(msgspec.Struct, frozen=True, omit_defaults=True):
+class Quantity(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A measured amount; `value` is the decimal text as sent, `code` the UCUM code where there is one."""
 
     value: str
@@ -176,7 +177,7 @@ class Quantity(msgspec.Struct, frozen=True, omit_defaults=True):
     comparator: str = ""
 
 
-class ReferenceRange(msgspec.Struct, frozen=True, omit_defaults=True):
+class ReferenceRange(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """The laboratory's own range; `low` and `high` are decimal text or empty, `unit` normalised."""
 
     text: str = ""
@@ -185,7 +186,7 @@ class ReferenceRange(msgspec.Struct, frozen=True, omit_defaults=True):
     unit: str = ""
 
 
-class Component(msgspec.Struct, frozen=True, omit_defaults=True):
+class Component(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One part of an observation, such as the systolic pressure."""
 
     title: str
@@ -199,7 +200,7 @@ class Component(msgspec.Struct, frozen=True, omit_defaults=True):
     absent: str = ""
 
 
-class Ref(msgspec.Struct, frozen=True, omit_defaults=True):
+class Ref(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A pointer to another resource. `target` is "Type/id", "#contained", an absolute URL or empty."""
 
     role: str
@@ -207,7 +208,7 @@ class Ref(msgspec.Struct, frozen=True, omit_defaults=True):
     display: str = ""
 
 
-class Attachment(msgspec.Struct, frozen=True, omit_defaults=True):
+class Attachment(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One content of a document. `digest` is "sha1:<hex>" of the bytes, from the portal or from inline data."""
 
     content_type: str = ""
@@ -219,7 +220,7 @@ class Attachment(msgspec.Struct, frozen=True, omit_defaults=True):
     language: str = ""
 
 
-class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+class Event(msgspec.Struct, frozen=True, omit_defaults=True, gc=False, kw_only=True):
     """One thing that a resource says: when, what kind, title, codes, value.
 
     `exclusion` names why the event is not shown as something that happened; empty means it is shown.

@@ -118,11 +118,15 @@ def _evidence(link: Link) -> Evidence:
     return Evidence(link.a.key, link.b.key, link.rule, tuple(sorted(shared)), (a.time_text, b.time_text))
 
 
+def _place(member: Member) -> tuple[int, str, str]:
+    return -member.match.weight, member.natural, member.key
+
+
 def order(members: Sequence[Member]) -> tuple[Member, ...]:
     """Leader first: corrected before final before preliminary, then who says more, then the earliest key."""
     if len(members) == 1:
         return (members[0],)
-    return tuple(sorted(members, key=lambda m: (-m.match.rank, -m.match.richness, m.natural, m.key)))
+    return tuple(sorted(members, key=_place))
 
 
 def fact_id(group: Group, *, person_id: str = "") -> UUID:

@@ -56,24 +56,32 @@ class Grouping:
             return
         if right < left:
             left, right = right, left
-        members, charts = self.group(left)
-        more, others = self.group(right)
-        members += more
-        charts |= others
         self.parents[right] = left
-        del self.charts[right]
         self.links.append((a, b, rule))
+        members, charts = self.group(left)
+        held = self.charts.pop(right, None)
+        if held is None:
+            members.append(right)
+            charts.add(self.units[right].origin.chart)
+        else:
+            members += held[0]
+            charts |= held[1]
 
     def may_join(self, a: int, b: int, *, same_chart: bool = False) -> bool:
         """Different charts, nothing between any two that tells them apart, nobody said they are two."""
         left, right = self.find(a), self.find(b)
         if left == right:
             return False
+        matches, rules = self.matches, self.rules
+        if left not in self.charts and right not in self.charts:
+            alone = same_chart or self.units[left].origin.chart != self.units[right].origin.chart
+            if not alone or compare.told_apart(matches[left], matches[right], rules):
+                return False
+            return not (self.apart and self._split([left], [right]))
         members, charts = self.group(left)
         more, others = self.group(right)
         if not same_chart and not charts.isdisjoint(others):
             return False
-        matches, rules = self.matches, self.rules
         if any(compare.told_apart(matches[x], matches[y], rules) for x in members for y in more):
             return False
         return not (self.apart and self._split(members, more))

@@ -27,32 +27,36 @@ _RANK = {
     "registered": 0,
 }
 _MIDDLE_RANK = 3
+_MOST_SENT = 1_000
 # Contents of fewer bytes are placeholders that many documents share.
 _BLANK = 32
 _TOGETHER = "urn:ietf:rfc:3986"
 
 
-class Origin(msgspec.Struct, frozen=True):
-    """Where an event comes from: the source, its portal's base URL (empty for files) and the patient id there."""
+class Origin(msgspec.Struct, frozen=True, gc=False):
+    """Where an event comes from: the source, its portal's base URL (empty for files) and the patient id there.
+
+    `chart` follows from these: the patient's chart in one portal; two sources that read one chart are one origin.
+    """
 
     source_id: str
     base_url: str = ""
     patient: str = ""
+    chart: str = ""
 
-    @property
-    def chart(self) -> str:
-        """The patient's chart in one portal: two sources that read the same chart are one origin."""
-        if not self.base_url:
-            return f"source:{self.source_id}"
-        return f"{self.base_url.rstrip('/').lower()}|{self.patient}"
+    def __post_init__(self) -> None:
+        base = self.base_url.rstrip("/").lower()
+        chart = f"{base}|{self.patient}" if base else f"source:{self.source_id}"
+        msgspec.structs.force_setattr(self, "chart", chart)
 
 
-class Match(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+class Match(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False):
     """The part of an event that merging needs; JSON-able both ways (`to_row`, `from_row`).
 
     `time` is "" (undated) or a letter and a key: i instant in UTC, w clock time without zone, d day, m month, y year.
     `day` is the day as written, `utc_day` that of the instant in UTC. `values` are spellings of one value (a coded
     answer has several); ("",) says that there is none. `parts` are (tokens, values) of the components.
+    `weight` orders members: corrected and amended before final before preliminary, then who says more.
     """
 
     family: str
@@ -74,12 +78,7 @@ class Match(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     value_text: str = ""
     end_text: str = ""
     time_text: str = ""
-    richness: int = 0
-
-    @property
-    def rank(self) -> int:
-        """Corrected and amended before final before preliminary."""
-        return _RANK.get(self.status, _MIDDLE_RANK)
+    weight: int = 0
 
     def to_row(self) -> dict[str, Any]:
         """JSON-able dict without empty fields."""
@@ -92,21 +91,21 @@ class Match(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
         return msgspec.convert(row, cls)
 
 
-class Member(msgspec.Struct, frozen=True):
+class Member(msgspec.Struct, frozen=True, gc=False):
     """One event of one source. `key` is "source_id|Type|id|ordinal", unique among all members of a person.
 
     `as_of` (sortable text, such as when it was received) decides between copies of one resource (rule 0) alone.
+    `natural` follows: the key that outlives a reconnect, "base_url|patient|Type|id|ordinal" (of files: the source).
     """
 
     key: str
     origin: Origin
     match: Match
     as_of: str = ""
+    natural: str = ""
 
-    @property
-    def natural(self) -> str:
-        """The key that outlives a reconnect: "base_url|patient|Type|id|ordinal" (the source's id for files)."""
-        return f"{self.origin.chart}|{self.key.partition('|')[2]}"
+    def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "natural", f"{self.origin.chart}|{self.key.partition('|')[2]}")
 
 
 def member_of(*, key: str, origin: Origin, event: Event, as_of: str = "") -> Member:
@@ -145,7 +144,7 @@ def match_of(event: Event) -> Match:
         value_text=f"{event.value_text} {event.unit_text}".strip(),
         end_text=event.until.text if event.until else "",
         time_text=event.when.text,
-        richness=_richness(event),
+        weight=_weight(event),
     )
 
 
@@ -307,21 +306,11 @@ def _digests(event: Event) -> tuple[str, ...]:
     return tuple(sorted({a.digest for a in event.attachments if a.digest and (a.size or _BLANK) >= _BLANK}))
 
 
-def _richness(event: Event) -> int:
-    sent = (
-        len(event.codes)
-        + len(event.components)
-        + len(event.attributes)
-        + len(event.refs)
-        + len(event.identifiers)
-    )
-    return (
-        sent
-        + bool(event.reference_range)
-        + bool(event.interpretation)
-        + bool(event.value)
-        + bool(event.until)
-    )
+def _weight(event: Event) -> int:
+    lists = (event.codes, event.components, event.attributes, event.refs, event.identifiers)
+    said = (event.reference_range, event.interpretation, event.value, event.until)
+    sent = sum(map(len, lists)) + sum(map(bool, said))
+    return _RANK.get(event.status, _MIDDLE_RANK) * _MOST_SENT + min(sent, _MOST_SENT - 1)
 
 
 def numbers_differ(a: Match, b: Match) -> bool:

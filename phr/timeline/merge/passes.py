@@ -29,12 +29,14 @@ def run(grouping: Grouping) -> None:
 
 
 def _shared(buckets: Buckets, grouping: Grouping) -> Iterable[list[int]]:
-    """The buckets that more than one source stands in, in a fixed order."""
-    origins = [unit.origin for unit in grouping.units]
+    """The buckets that still hold more than one group, from more than one chart, in a fixed order."""
+    units, find = grouping.units, grouping.find
     for key in sorted(key for key, bucket in buckets.items() if len(bucket) > 1):
         bucket = buckets[key]
-        first = origins[bucket[0]]
-        if any(origins[unit] is not first and origins[unit] != first for unit in bucket):
+        root, chart = find(bucket[0]), units[bucket[0]].origin.chart
+        if any(find(unit) != root for unit in bucket) and any(
+            units[unit].origin.chart != chart for unit in bucket
+        ):
             yield bucket
 
 
