@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from phr.core import environment, logs, roles
+from phr.core import environment, logs, mail, roles
 
 env = environment.read()
 ROOT = Path(__file__).resolve().parent.parent
@@ -81,10 +81,13 @@ TEMPLATES = [
     },
 ]
 
+
 # One address, three roles: the owner of the tables migrates; the application and the operator's commands each have a
 # role of their own under row level security (core.roles).
 def _database(user: str | None = None) -> dict[str, Any]:
-    address = env.database or environment.DatabaseAddress(host="", port=5432, name="phr", user="", password="")
+    address = env.database or environment.DatabaseAddress(
+        host="", port=5432, name="phr", user="", password=""
+    )
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": address.name,
@@ -117,6 +120,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
+ACCOUNT_ADAPTER = "phr.accounts.adapter.Adapter"
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
@@ -181,5 +185,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 600, "unacked_restore_i
 CELERY_BEAT_SCHEDULE = {
     "ring": {"task": "phr.sync.tasks.ring", "schedule": timedelta(seconds=5)},
 }
+
+globals().update(mail.configuration(env.email_url, outbox=env.data_dir / "log" / "outbox"))
 
 LOGGING = logs.configuration(debug=env.debug)

@@ -9,5 +9,8 @@ from connectors.egress import Egress
 
 @cache
 def egress() -> Egress:
-    """Return the egress of this process; it is safe to share between threads, and not between processes."""
+    """Return the egress of this process; it is safe to share between threads, and not between processes.
+
+    It lives as long as the process: nobody closes it.
+    """
     return Egress(allow=settings.PHR_EGRESS_ALLOW)

@@ -59,7 +59,9 @@ def test_every_table_with_a_person_leads_an_index_with_them(db: None) -> None:
 
 def test_the_application_role_owns_nothing_and_is_no_superuser(db: None) -> None:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT current_user, session_user, rolsuper, rolbypassrls FROM pg_roles WHERE rolname = current_user")
+        cursor.execute(
+            "SELECT current_user, session_user, rolsuper, rolbypassrls FROM pg_roles WHERE rolname = current_user"
+        )
         assert cursor.fetchone() == (roles.APP, roles.APP, False, False)
         cursor.execute("SELECT count(*) FROM pg_class WHERE relowner = current_user::regrole")
         assert cursor.fetchone() == (0,)
@@ -92,7 +94,12 @@ def test_a_row_cannot_be_written_into_another_record(owner: User, sight: access.
     child = access.create_person(user=owner, name="Ana Marin")
     with pytest.raises(ProgrammingError, match="row-level security"), sight.open(), transaction.atomic():
         Source.objects.create(
-            person_id=child.person_id, kind="file", profile_id="generic", name="x", base_url="x", patient_fhir_id="x"
+            person_id=child.person_id,
+            kind="file",
+            profile_id="generic",
+            name="x",
+            base_url="x",
+            patient_fhir_id="x",
         )
 
 
@@ -100,7 +107,12 @@ def test_a_foreign_key_cannot_cross_people(owner: User, sight: access.Sight) -> 
     child = access.create_person(user=owner, name="Ana Marin")
     with sight.open():
         source = Source.objects.create(
-            person_id=sight.person_id, kind="file", profile_id="generic", name="x", base_url="x", patient_fhir_id="x"
+            person_id=sight.person_id,
+            kind="file",
+            profile_id="generic",
+            name="x",
+            base_url="x",
+            patient_fhir_id="x",
         )
     with pytest.raises(IntegrityError), child.open(), connection.cursor() as cursor:
         cursor.execute(

@@ -192,15 +192,14 @@ def callback(request: SignedInRequest, slug: str) -> HttpResponse:
     """Take back whoever returns from a portal; the state decides whose journey it was."""
     now = timezone.now()
     try:
-        with egress() as way_out:
-            finished = finish(
-                user=request.user,
-                session_key=_session_key(request),
-                slug=slug,
-                params=request.GET.dict(),
-                egress=way_out,
-                now=now,
-            )
+        finished = finish(
+            user=request.user,
+            session_key=_session_key(request),
+            slug=slug,
+            params=request.GET.dict(),
+            egress=egress(),
+            now=now,
+        )
     except ConnectRefused as refused:
         return _refused_page(request, refused)
     sight = access.person_for(user=request.user, person_id=finished.person_id, needs=Role.CAREGIVER, now=now)
@@ -228,15 +227,14 @@ def _refused_page(request: SignedInRequest, refused: ConnectRefused) -> HttpResp
 
 
 def _leave(request: PersonRequest, *, portal_id: int, reconnects: UUID | None = None) -> str:
-    with egress() as way_out:
-        return flow.begin(
-            sight=request.sight,
-            portal_id=portal_id,
-            session_key=_session_key(request),
-            reconnects=reconnects,
-            egress=way_out,
-            now=timezone.now(),
-        )
+    return flow.begin(
+        sight=request.sight,
+        portal_id=portal_id,
+        session_key=_session_key(request),
+        reconnects=reconnects,
+        egress=egress(),
+        now=timezone.now(),
+    )
 
 
 def _choice(request: PersonRequest, portal_id: int) -> PortalChoice:

@@ -85,8 +85,7 @@ def disconnect(request: PersonRequest, source_id: UUID) -> HttpResponse:
         card: SourceCard = _detail(request, source_id).card
     if request.method != "POST":
         return render(request, "sources/disconnect.html", {"card": card, "section": "sources"})
-    with egress() as way_out:
-        ended = end_source(sight=request.sight, source_id=source_id, egress=way_out, now=timezone.now())
+    ended = end_source(sight=request.sight, source_id=source_id, egress=egress(), now=timezone.now())
     with request.sight.open():
         requests.withdraw(source_id=source_id)
     messages.success(request, ENDED[ended.revoked] % {"name": card.name})
