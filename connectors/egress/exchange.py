@@ -94,14 +94,14 @@ class Egress:
         content: bytes | None = None,
         deadline: float = 30.0,
         max_bytes: int = MAX_BYTES,
-        redirects: Literal["refuse", "check"] = "refuse",
+        redirects: Literal["refuse", "check", "return"] = "refuse",
     ) -> Reply:
         """Ask `url` and return the whole answer, whatever its status.
 
         `form` is sent url-encoded, `content` as it is. `deadline`: seconds for everything, from the look-up
         of the name to the last byte. `max_bytes`: of the body, as sent and as unpacked. `redirects`:
         "check" follows up to five for GET and HEAD, each checked like the first address; credentials stay
-        on one scheme, host and port.
+        on one scheme, host and port. "return" hands the redirect to the caller, who follows it or not.
 
         Raises EgressRefused (nothing was sent, or the portal pointed where we do not go), RetryLater
         (time-outs, lost connections, a body that breaks off) and BadReply (too large, a content coding that
@@ -119,7 +119,7 @@ class Egress:
         target = read_target(url, allow=self._allow)
         for _ in range(MAX_REDIRECTS + 1):
             reply = self._ask(method, target, sent, content, clock, max_bytes)
-            if reply.status not in _REDIRECTS:
+            if reply.status not in _REDIRECTS or redirects == "return":
                 return reply
             if redirects == "refuse" or method.upper() not in {"GET", "HEAD"}:
                 break

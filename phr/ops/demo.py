@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import parse_qsl, urljoin, urlsplit
 
+from django.conf import settings
 from django.utils import timezone
 
 from connectors.sandbox.family import family
@@ -96,13 +97,24 @@ def _connect(*, sight: Sight, portal: Mapping[str, Any], username: str, password
 
 def consent(url: str, *, username: str, password: str) -> str:
     """Sign in at a sandbox portal and allow; returns the address that the browser is sent back to."""
-    page = egress().request("GET", url)
+    page, url = _browse("GET", url)
     for form in ({"username": username, "password": password}, {"decision": "allow"}):
-        text = page.content.decode()
-        action = _found(r'<form method=post action="([^"]+)"', text)
-        ticket = _found(r'name=ticket value="([^"]+)"', text)
-        page = egress().request("POST", urljoin(url, action), form={"ticket": ticket, **form})
-    return page.headers["location"]
+        action = _found(r'<form method=post action="([^"]+)"', page)
+        ticket = _found(r'name=ticket value="([^"]+)"', page)
+        page, url = _browse("POST", urljoin(url, action), form={"ticket": ticket, **form})
+    return url
+
+
+def _browse(method: str, url: str, *, form: Mapping[str, str] | None = None) -> tuple[str, str]:
+    """Go where a browser would; returns the page, and its address or the one of ours that it leads back to."""
+    while True:
+        reply = egress().request(method, url, form=form, redirects="return")
+        if "location" not in reply.headers:
+            return reply.content.decode(), url
+        url = urljoin(url, reply.headers["location"])
+        if url.startswith(f"{settings.PHR_BASE_URL}/"):
+            return "", url
+        method, form = "GET", None
 
 
 def _found(pattern: str, text: str) -> str:
