@@ -50,5 +50,8 @@ def work(*, source_id: str) -> str:
 
 
 def ring_for(*, source_id: uuid.UUID) -> None:
-    """Ring for one source once the transaction that asked for it is committed."""
-    transaction.on_commit(lambda: work.delay(source_id=str(source_id)))
+    """Ring for one source once the transaction that asked for it is committed.
+
+    A broker that is down fails nobody's request: the Due row is written, and beat rings later.
+    """
+    transaction.on_commit(lambda: work.delay(source_id=str(source_id)), robust=True)
