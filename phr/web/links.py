@@ -23,7 +23,7 @@ Pairs = tuple[tuple[str, str], ...]
 BAR_UNITS: Final = 40
 BAR_LEAST: Final = 2
 # As many kinds as stand in one line of a wide page.
-KINDS_SHOWN: Final = 6
+KINDS_SHOWN: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
