@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from connectors.egress import same_target
+from connectors.secret import same_target
 
 # Supporting types: no search by patient finds them, yet other resources are half blind without them.
 SUPPORTING: Final = frozenset(

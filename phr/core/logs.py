@@ -16,5 +16,7 @@ def configuration(*, debug: bool) -> dict[str, Any]:
             # The client libraries print URLs, and a URL can be a secret.
             "httpx2": {"level": "WARNING"},
             "httpcore2": {"level": "WARNING"},
+            # Prints tokens when it debugs.
+            "authlib": {"level": "WARNING"},
         },
     }

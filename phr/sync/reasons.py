@@ -68,6 +68,7 @@ _SENTENCES: Final[dict[str, Promise]] = {
         "The portal gave permission for a short time only. Reconnect to fetch what is new."
     ),
     "client_refused": _("The portal no longer knows this server. Ask whoever runs it."),
+    "not_registered": _("This server is not registered with the portal any more. Ask whoever runs it."),
     "disconnected": _("You disconnected this source. What it brought stays."),
     "reconnect_needed": _("Reconnect to go on; what you have stays."),
 }

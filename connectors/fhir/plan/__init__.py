@@ -1,7 +1,7 @@
 """What to ask a portal for, in which order, and what not to ask it and why (PURE).
 
-One file a mechanism: `types` chooses, `admission` says no, `queries` asks, `size`, `related`, `claims` and
-`changes` add their parameter; here they are put together.
+One file a mechanism: `types` chooses, `admission` says no, `queries` asks, `size`, `related` and `changes`
+add their parameter; here they are put together.
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from connectors.fhir.capability import Capability
 from connectors.fhir.plan.admission import admit
 from connectors.fhir.plan.changes import changed_since
-from connectors.fhir.plan.claims import from_claims
 from connectors.fhir.plan.queries import patient_parameter, queries_of
 from connectors.fhir.plan.related import related
 from connectors.fhir.plan.size import count
@@ -28,18 +27,18 @@ def plan(
     granted: ScopeSet,
     capability: Capability | None,
     patient_id: str,
-    claims: Mapping[str, str] | None = None,
+    standing: Query = (),
     since: Mapping[str, str] | None = None,
 ) -> tuple[PlanStep, ...]:
     """Return every step of a crawl: the Patient first, documents last, the same for the same input.
 
-    `capability`: None where the server has none that can be read. `claims`: members of the token response and
-    access token, for `search.from_claims`. `since`: see `changes.changed_since`; empty crawls everything.
+    `capability`: None where the server has none that can be read. `standing`: parameters that every search at
+    this source carries (`smart.identity.search_parameters`). `since`: see `changes.changed_since`; empty
+    crawls everything.
     A type that is not asked stands there as one step with its state and reason.
     """
     state, reason = admit("Patient", kind="read", profile=profile, granted=granted, capability=capability)
     steps = [PlanStep(0, "read", "Patient", reference=f"Patient/{patient_id}", state=state, reason=reason)]
-    own = from_claims(profile=profile, claims=claims or {})
     for name in planned_types(profile=profile, granted=granted, capability=capability):
         state, reason = admit(name, kind="search", profile=profile, granted=granted, capability=capability)
         patient = patient_parameter(name, patient_id=patient_id, profile=profile, capability=capability)
@@ -49,7 +48,7 @@ def plan(
             steps.append(PlanStep(len(steps), "search", name, state=state, reason=reason))
             continue
         tail: Query = (
-            *own,
+            *standing,
             *changed_since(name, profile=profile, since=since or {}),
             *related(name, profile=profile, granted=granted, capability=capability),
             *count(name, profile=profile),

@@ -5,7 +5,9 @@ from __future__ import annotations
 from connectors.errors import BadReply, EgressRefused, PortalError, SkipResource
 from connectors.fhir.capability import Capability
 from connectors.fhir.plan import plan
+from connectors.fhir.query import Query
 from connectors.scopes import ScopeSet
+from phr.sources.flows import grants
 from phr.sources.models import Grant
 from phr.sync import lease
 from phr.sync.models import Step
@@ -17,15 +19,17 @@ def steps_of(work: Work) -> list[Step]:
     with work.sight.open():
         steps = list(Step.objects.filter(run=work.run).order_by("ordinal"))
         scope = Grant.objects.values_list("scope", flat=True).get(source=work.source)
-    return steps or _plan(work, scope=scope)
+        standing = grants.standing_parameters(source_id=work.source.pk)
+    return steps or _plan(work, scope=scope, standing=standing)
 
 
-def _plan(work: Work, *, scope: str) -> list[Step]:
+def _plan(work: Work, *, scope: str, standing: Query) -> list[Step]:
     planned = plan(
         profile=work.profile,
         granted=ScopeSet.parse(scope),
         capability=_capability(work),
         patient_id=work.source.patient_fhir_id,
+        standing=standing,
     )
     whose = {"person_id": work.sight.person_id, "run": work.run}
     steps = [

@@ -12,8 +12,10 @@ from enum import StrEnum
 from connectors.egress import Egress
 from connectors.errors import PortalError, Reauthorize, RetryLater
 from phr.accounts import access
+from phr.sources.flows import refresh
 from phr.sources.models import Source
 from phr.sources.profiles import profile_of
+from phr.sources.registrations import NotRegistered
 from phr.sync import decide, lease, schedule
 from phr.sync.models import Run, Step
 from phr.sync.pipeline import crawl, follow, planning
@@ -95,6 +97,8 @@ def _work(held: lease.Lease, *, egress: Egress, clock: Callable[[], datetime], b
         over = _advance(session)
     except Reauthorize as error:
         return _give_up(session, error)
+    except NotRegistered:
+        return _unregistered(session)
     except PortalError as error:
         # Before any step had its say: the token endpoint, or the first contact.
         return _put_off(session, error)
@@ -231,6 +235,16 @@ def _crashed(held: lease.Lease, *, now: datetime) -> None:
         lease.release(
             held, due_at=schedule.after_failure(failures=failures, asked=None, now=now), failures=failures
         )
+
+
+def _unregistered(work: Work) -> Outcome:
+    """The grant cannot be renewed here: only the operator can mend that, and then the person reconnects."""
+    refresh.require_reconnect(sight=work.sight, source_id=work.source.pk, reason="not_registered")
+    with work.sight.open():
+        lease.hold(work.lease)
+        _close(work.run, state=Run.State.FAILED, reason="not_registered", now=work.clock(), requests=work.requests)
+        lease.release(work.lease, due_at=None, failures=0)
+    return Outcome.DONE
 
 
 def _count(work: Work) -> None:

@@ -158,12 +158,11 @@ def test_another_version_of_fhir_is_not_asked(profile: Profile) -> None:
     assert {(step.state, step.reason) for step in steps} == {("unsupported", "other_version")}
 
 
-def test_a_claim_of_the_token_goes_on_every_search(profile: Profile) -> None:
-    own = replace(profile, search=Search(from_claims={"practice": "Organization/{practice_id}"}))
-    steps = make(own, claims={"practice_id": "a-1.Practice-2"})
+def test_what_the_token_says_goes_on_every_search(profile: Profile) -> None:
+    steps = make(profile, standing=(("practice", "Organization/a-1.Practice-2"),))
     searches = [step for step in steps if step.kind == "search"]
     assert all("&practice=Organization/a-1.Practice-2&" in step.text for step in searches)
-    assert all("practice" not in step.text for step in make(own))
+    assert all("practice" not in step.text for step in make(profile))
 
 
 def test_only_types_that_answer_it_are_asked_for_changes(profile: Profile) -> None:
