@@ -1,7 +1,12 @@
-"""Values that must not be seen, and addresses without what must not be seen in them."""
+"""Values that must not be seen, addresses without what must not be seen in them, and where a bearer may go (PURE)."""
 
-from typing import Never
-from urllib.parse import urlsplit, urlunsplit
+import re
+from typing import Final, Never
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+# Parsers disagree about these; a real portal has none of them in an address.
+SUSPICIOUS: Final = re.compile(r"[\x00-\x20\x7f\\]")
+_PORTS: Final = {"https": 443, "http": 80}
 
 
 class Secret:
@@ -67,3 +72,40 @@ def redact_url(url: str) -> str:
     if port is not None:
         netloc = f"{netloc}:{port}"
     return urlunsplit((parts.scheme, netloc, parts.path, "", ""))
+
+
+def same_target(base_url: str, url: str) -> bool:
+    """Say whether a bearer token for `base_url` may be sent to `url`: same scheme, host, port, and below
+    its path.
+
+    SMART App Launch 2.2 forbids sending it anywhere else. The path is compared without regard to case,
+    because some servers spell their own base differently in `next` links; the host that answers stays the
+    same. An address with a user name, a backslash, white space or a dot segment, plain or encoded, is never
+    the same target.
+    """
+    base, other = _parts(base_url), _parts(url)
+    if base is None or other is None or base[:3] != other[:3]:
+        return False
+    prefix = base[3].rstrip("/")
+    return other[3] == prefix or other[3].startswith(f"{prefix}/")
+
+
+def _parts(url: str) -> tuple[str, str, int, str] | None:
+    """Scheme, host, port and folded path of an absolute http(s) URL, or None where it is unfit for a
+    credential.
+    """
+    if SUSPICIOUS.search(url):
+        return None
+    try:
+        split = urlsplit(url)
+        port = split.port
+    except ValueError:
+        return None
+    scheme = split.scheme.lower()
+    host = (split.hostname or "").lower()
+    if scheme not in _PORTS or not host or split.username is not None or split.password is not None:
+        return None
+    path = unquote(split.path)
+    if "\\" in path or any(segment in {".", ".."} for segment in unquote(path).split("/")):
+        return None
+    return scheme, host, port or _PORTS[scheme], path.casefold()

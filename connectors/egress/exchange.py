@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Final, Literal, Self
 from urllib.parse import urlencode
 
-import httpcore2
+import httpcore2  # noqa: TID251  # this package is the way out
 import httpx2  # noqa: TID251  # this package is the way out
 
 from connectors.egress.limits import Body, Deadline

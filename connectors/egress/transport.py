@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any, Final
 
-import httpcore2
+import httpcore2  # noqa: TID251  # this package is the way out
 import httpx2  # noqa: TID251  # this package is the way out
 
 from connectors.egress.addresses import Address, is_allowed, parse_address

@@ -13,7 +13,7 @@ from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
 from connectors.errors import BadReply, Code, Denied, RetryLater
 from connectors.profile import Profile
-from connectors.smart.discovery import Server
+from connectors.smart.server import Server
 
 _STATE_BYTES: Final = 32  # 256 bits; the specification asks for 122
 _VERIFIER_BYTES: Final = 64  # 86 characters; RFC 7636 allows 43 to 128
