@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 from django.test import Client
 from django.urls import reverse
+from pytest_django.fixtures import SettingsWrapper
 
 from phr.accounts.access import Sight, create_person
 from phr.accounts.models import User
@@ -127,3 +128,12 @@ def test_the_account_pages_wear_our_clothes(browser: Client, name: str) -> None:
     assert answer.status_code == 200
     assert b"phr/css/tokens.css" in answer.content
     assert b"style=" not in answer.content
+
+
+@pytest.mark.parametrize(("plain", "said"), [(True, True), (False, False)])
+def test_a_server_without_encryption_says_so_on_every_page(
+    anybody: Client, settings: SettingsWrapper, plain: bool, said: bool
+) -> None:
+    settings.PHR_INSECURE_HTTP = plain
+    for path in ("/", "/account/login/"):
+        assert (b"reached without encryption" in anybody.get(path).content) is said
