@@ -210,7 +210,12 @@ def _ledger(steps: Sequence[Step], *, counts: dict[str, int]) -> tuple[LedgerRow
                 resource_type=of_label[0].resource_type if of_label else "",
             )
         )
-    return tuple(row for row in rows if row.state != "complete" or row.text != "0")
+    return tuple(row for row in rows if row.state != "complete" or _worth_a_row(row))
+
+
+def _worth_a_row(row: LedgerRow) -> bool:
+    """A complete type that holds nothing says nothing; who was referred to is counted by type already."""
+    return row.text != "0" and row.label != type_label("", Step.Kind.REFERENCES)
 
 
 def _ledger_state(step: Step) -> LedgerState:
