@@ -293,7 +293,9 @@ class Supervisor:
         self._watched.append(Watched(name, part, log, again, started_at=time.monotonic()))
 
     def _environ(self) -> dict[str, str]:
-        return {**os.environ, **self._variables, "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(stack.ROOT)}
+        # From whatever folder we were started: the children find the program.
+        path = os.pathsep.join(filter(None, [str(stack.ROOT), os.environ.get("PYTHONPATH", "")]))
+        return {**os.environ, **self._variables, "PYTHONUNBUFFERED": "1", "PYTHONPATH": path}
 
     def _guard(self, pid: int | None, number: signal.Signals, *, group: bool) -> None:
         assert self._watchdog is not None

@@ -126,8 +126,8 @@ def reachable(program: Path, folders: tuple[Path, ...], account: Account) -> Pat
         return program
     top = Path(os.path.commonpath(folders))
     top = top.parent if top in folders else top
-    state = program.stat()
-    mark = f"{program}\n{state.st_size}\n{state.st_mtime_ns}"
+    # One copy for all programs of an installation, another when it was installed anew.
+    mark = "".join(f"{folder}\n{folder.stat().st_mtime_ns}\n" for folder in folders)
     copy = ELSEWHERE / f"programs-{hashlib.sha256(mark.encode()).hexdigest()[:12]}"
     if not copy.is_dir():
         _make(ELSEWHERE, 0o755)
@@ -137,7 +137,10 @@ def reachable(program: Path, folders: tuple[Path, ...], account: Account) -> Pat
         for path in (partial, *partial.rglob("*")):
             if not path.is_symlink():
                 path.chmod(stat.S_IMODE(path.stat().st_mode) | (0o755 if path.is_dir() else 0o444))
-        partial.rename(copy)
+        try:
+            partial.rename(copy)
+        except OSError:  # somebody else was quicker, with the same
+            shutil.rmtree(partial, ignore_errors=True)
     return copy / program.relative_to(top)
 
 
