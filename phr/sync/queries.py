@@ -72,10 +72,27 @@ def source_detail(*, sight: Sight, source_id: uuid.UUID, now: datetime) -> Sourc
     return SourceDetail(
         card=_card(sight=sight, source=source, now=now),
         runs=tuple(_run_line(run, steps[run.pk], now=now) for run in runs),
-        connected_text=date_format(source.connected_at, "DATE_FORMAT"),
+        connected_text=date_format(source.connected_at, _("j F Y")),
         scope_words=_scope_words(grant.scope if grant is not None else ""),
         address=source.base_url,
     )
+
+
+def completeness(*, sight: Sight, now: datetime) -> tuple[str, ...]:
+    """Return a sentence for each source that something is missing from; none where all is here."""
+    sentences = []
+    for card in source_cards(sight=sight, now=now):
+        wanting = [row.label for row in card.ledger if row.state in {"partial", "refused", "failed"}]
+        if card.state in {"reconnect", "disconnected", "failed"}:
+            sentences.append(f"{card.name}: {card.problems[0]}")
+        elif card.running:
+            sentences.append(_("%(name)s is being fetched; more may come.") % {"name": card.name})
+        elif wanting:
+            sentences.append(
+                _("%(name)s: %(types)s not here, or not all of it.")
+                % {"name": card.name, "types": ", ".join(wanting)}
+            )
+    return tuple(sentences)
 
 
 def quarantine_page(*, sight: Sight, source_id: uuid.UUID, limit: int = 100) -> QuarantinePage | None:
@@ -94,7 +111,7 @@ def quarantine_page(*, sight: Sight, source_id: uuid.UUID, limit: int = 100) -> 
                 resource_type=row.resource_type or _("unknown"),
                 fhir_id="",
                 reason=quarantine_sentence(row.reason),
-                seen_text=date_format(row.at, "DATETIME_FORMAT"),
+                seen_text=date_format(row.at, _("j F Y, H:i")),
                 size_text=_size(len(row.raw)),
                 raw_text=bytes(row.raw[:_SHOWN_BYTES]).decode(errors="replace"),
             )
@@ -288,7 +305,7 @@ def _run_line(run: Run, steps: Sequence[Step], *, now: datetime) -> RunLine:
     ledger = _ledger(steps, counts={})
     return RunLine(
         id=run.pk,
-        started_text=date_format(run.started_at or run.created_at, "DATETIME_FORMAT"),
+        started_text=date_format(run.started_at or run.created_at, _("j F Y, H:i")),
         state=_RUN_STATES[Run.State(run.state)],
         state_text=str(Run.State(run.state).label),
         summary=summary,

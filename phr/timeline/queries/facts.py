@@ -197,15 +197,21 @@ def _coding(system: str, code: str, display: str) -> str:
 
 def _evidence(evidence: list[dict[str, Any]]) -> Iterable[str]:
     for item in evidence:
-        shared = ", ".join(item.get("codes", []))
+        shared = ", ".join(_token(token) for token in item.get("codes", []))
         yield f"{_(Rule(item['rule']).sentence)} {shared}".strip()
+
+
+def _token(token: str) -> str:
+    """Say what was compared: "system|code" for a code, plain words for a wording."""
+    system, bar, code = token.rpartition("|")
+    return _coding(system, code, "") if bar else token
 
 
 def _versions(stored: records.Stored) -> tuple[VersionLine, ...]:
     return tuple(
         VersionLine(
             number=version.number,
-            seen_text=date_format(version.changed_at, "DATETIME_FORMAT"),
+            seen_text=date_format(version.changed_at, _("j F Y, H:i")),
             note="" if version.body else _("Only the portal's version mark changed."),
             raw_json=pretty(version.body) if version.body else "",
         )

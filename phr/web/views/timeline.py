@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from uuid import UUID
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from phr.accounts.models import User
+from phr.sync.queries import completeness
 from phr.timeline import queries
 from phr.timeline.queries.shapes import FactMoved
 from phr.web.compare import compare
@@ -23,7 +26,10 @@ from phr.web.links import by_day, links_for
 def timeline(request: PersonRequest) -> HttpResponse:
     """Show everything, newest first; ``part=rows`` gives the next rows alone, for appending."""
     filters, faults = read_filters(request.GET)
-    page = queries.timeline_page(sight=request.sight, filters=filters)
+    page = replace(
+        queries.timeline_page(sight=request.sight, filters=filters),
+        missing=completeness(sight=request.sight, now=timezone.now()),
+    )
     part = request.GET.get("part") == "rows" and bool(request.htmx)
     if not part:
         _remember(request)
