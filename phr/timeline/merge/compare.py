@@ -92,7 +92,9 @@ def agreed(a: Match, b: Match, demand: Demand) -> bool:
         return True
     shared = not set(a.who).isdisjoint(b.who)
     if demand == "who":
-        return shared
+        # Where neither says who, a start and an end that agree to the second say as much.
+        unsigned = not a.who and not b.who and a.end == b.end and a.end.startswith("i")
+        return shared or (unsigned and at_one_instant(a, b))
     return demand == "value" and (a.values != ("",) or shared)
 
 

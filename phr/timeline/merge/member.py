@@ -161,6 +161,7 @@ _APART = {
     "Goal": ("due",),
     "ServiceRequest": ("intent",),
     "Claim": ("total", "services", "use"),
+    "ExplanationOfBenefit": ("total", "services", "use", "paid"),
 }
 # What tells them apart where only the day agrees: words, which two portals may choose differently for one thing.
 _APART_BY_DAY = {

@@ -116,7 +116,6 @@ RULES = MappingProxyType(
         "DocumentReference": _BY_NUMBER,
         "Coverage": _BY_NUMBER,
         "ClaimResponse": _BY_NUMBER,
-        "ExplanationOfBenefit": _BY_NUMBER,
         "Device": _BY_NUMBER,
         "Practitioner": _ACTOR,
         "Organization": _ACTOR,

@@ -43,6 +43,9 @@ def sha1(body: bytes) -> str:
     return f"sha1:{hashlib.sha1(body, usedforsecurity=False).hexdigest()}"
 
 
+_OF_NOTHING = sha1(b"")
+
+
 def _bytes(data: str) -> bytes:
     try:
         return base64.b64decode("".join(data.split()).rstrip("=") + "==", validate=False)
@@ -51,5 +54,7 @@ def _bytes(data: str) -> bytes:
 
 
 def _sent_hash(sent: object) -> str:
+    """The hash a portal sent, unless it is that of no bytes at all (which some send for contents made on demand)."""
     body = _bytes(sent) if isinstance(sent, str) else b""
-    return f"sha1:{body.hex()}" if len(body) == _SHA1_BYTES else ""
+    digest = f"sha1:{body.hex()}" if len(body) == _SHA1_BYTES else ""
+    return "" if digest == _OF_NOTHING else digest

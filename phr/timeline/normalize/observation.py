@@ -75,7 +75,7 @@ def normalize(draft: Draft) -> tuple[Event, ...]:
             recorded=dates.when(resource.get("issued")) if resource.get("issued") else None,
             status=status,
             exclusion=_EXCLUSIONS.get(status, ""),
-            category=next(iter(categories), ""),
+            category=next((name for name in categories if name in _KINDS), next(iter(categories), "")),
             codes=codes.codings(concept),
             text=read.text(concept, "text"),
             value=value,

@@ -1,6 +1,6 @@
 """Reading FHIR JSON that may be of any shape: every function takes anything and gives what it promises."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -99,17 +99,3 @@ def title(*candidates: str) -> str:
         if candidate:
             return candidate[:LONGEST_TITLE]
     return ""
-
-
-def walk_texts(value: Any, *, depth: int = 0) -> Iterator[str]:
-    """Every text in a JSON value, depth first."""
-    if depth > MOST_ENTRIES:
-        return
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from walk_texts(item, depth=depth + 1)
-    elif isinstance(value, list):
-        for item in value:
-            yield from walk_texts(item, depth=depth + 1)

@@ -236,8 +236,15 @@ def timing_text(value: Any) -> str:
     return codes.words(holder.get("code")) or ", ".join(read.strings(holder, "event")[:3])
 
 
+_AGE_UNITS = {"a": "years", "mo": "months", "wk": "weeks", "d": "days", "h": "hours"}
+
+
 def span_text(resource: read.Json, name: str) -> str:
-    """Age, Range, Period, string or date under `name`[x] as text, such as the onset of a condition."""
+    """Age, Range, Period, string or date under `name`[x] as text, such as the onset of a condition: "at 61 years"."""
+    age = quantity(resource.get(f"{name}Age"))
+    if age is not None:
+        unit = _AGE_UNITS.get(age.code or age.unit, age.unit)
+        return f"at {age.comparator}{age.value} {unit}".strip()
     found = choice(resource, name)
     if isinstance(found, Quantity):
         return f"{found.value} {found.unit}".strip()
