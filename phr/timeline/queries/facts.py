@@ -14,15 +14,15 @@ from django.utils.translation import gettext as _
 from phr.accounts.access import Sight
 from phr.records import queries as records
 from phr.timeline.events import Event as Said
-from phr.timeline.events import Kind, ReferenceRange, shown
+from phr.timeline.events import Kind
 from phr.timeline.merge import Rule
 from phr.timeline.models import Event, EventReference, Fact, FactRedirect
+from phr.timeline.queries.fields import coding, fields_of, marked
 from phr.timeline.queries.lines import chips_of, line
 from phr.timeline.queries.shapes import (
     FactDetail,
     FactLine,
     FactMoved,
-    FieldRow,
     MemberDetail,
     SourceChip,
     VersionLine,
@@ -42,7 +42,7 @@ def fact_detail(*, sight: Sight, fact_id: uuid.UUID) -> FactDetail | FactMoved |
     marks = chips_of(sight)
     rows = list(Event.objects.filter(person_id=sight.person_id, fact_id=fact.id).order_by("source_id", "id"))
     said = {row.id: Said.from_row(row.data) for row in rows}
-    fields = {row.id: _fields(said[row.id]) for row in rows}
+    fields = {row.id: fields_of(said[row.id]) for row in rows}
     stored = records.bodies(sight=sight, resource_ids=[row.resource_id for row in rows])
     members = [
         MemberDetail(
@@ -53,7 +53,7 @@ def fact_detail(*, sight: Sight, fact_id: uuid.UUID) -> FactDetail | FactMoved |
             value=_value(said[row.id]),
             date=when_text(said[row.id].when),
             status=said[row.id].status.replace("-", " "),
-            fields=tuple(_marked(row.id, fields)),
+            fields=tuple(marked(row.id, fields)),
             raw_json=pretty(stored[row.resource_id].body),
             versions=_versions(stored[row.resource_id]),
         )
@@ -69,7 +69,7 @@ def fact_detail(*, sight: Sight, fact_id: uuid.UUID) -> FactDetail | FactMoved |
         statement=_statement(as_line),
         members=tuple(members),
         rule_sentence=_(Rule(fact.rule).sentence) if len(members) > 1 and fact.rule else "",
-        evidence=tuple(dict.fromkeys(_evidence(fact.evidence))),
+        evidence=tuple(dict.fromkeys(_evidence(fact.evidence, weakest=fact.rule))),
         visit=line(visit, marks) if visit is not None else None,
         linked=_linked(sight=sight, rows=rows, fact_id=fact.id, marks=marks),
     )
@@ -135,76 +135,20 @@ def _value(event: Said) -> str:
     return f"{event.value_text} {event.unit_text}".strip()
 
 
-def _fields(event: Said) -> list[tuple[str, str]]:
-    """Return the labelled values of one source's version, in the order a reader wants them."""
-    fields = [
-        (_("Detail"), event.detail),
-        (_("Until"), when_text(event.until).long_text if event.until else ""),
-        (_("Recorded"), when_text(event.recorded).long_text if event.recorded else ""),
-        (_("Marked as"), event.interpretation),
-        (_("Range given"), _range(event.reference_range)),
-        (_("Category"), event.category),
-        (_("Where"), event.organization),
-        *((attribute.replace("_", " ").capitalize(), text) for attribute, text in event.attributes.items()),
-        *((part.title, " ".join(shown(part.value)).strip()) for part in event.components),
-        *((_("With"), ref.display) for ref in event.refs if ref.display),
-        *((_("Code"), _coding(code.system, code.code, code.display)) for code in event.codes),
-        *((_("Identifier"), value) for _system, value in event.identifiers),
-    ]
-    return [(label, text) for label, text in fields if text]
-
-
-def _marked(event_id: int, fields: Mapping[int, list[tuple[str, str]]]) -> Iterable[FieldRow]:
-    """Mark a value that another source says otherwise; what another source is silent about does not differ."""
-    for label, value in fields[event_id]:
-        others = [
-            {text for other_label, text in said if other_label == label}
-            for other, said in fields.items()
-            if other != event_id
-        ]
-        differs = any(texts and value not in texts for texts in others)
-        # Ids and codes are each portal's own; that they differ says nothing.
-        yield FieldRow(
-            label=label, value=value, differs=differs and label not in {_("Identifier"), _("Code")}
-        )
-
-
-def _range(given: ReferenceRange | None) -> str:
-    if given is None:
-        return ""
-    if given.text:
-        return given.text
-    bounds = {
-        (True, True): f"{given.low}-{given.high}",
-        (True, False): _("from %(low)s") % {"low": given.low},
-        (False, True): _("up to %(high)s") % {"high": given.high},
-        (False, False): "",
-    }[bool(given.low), bool(given.high)]
-    return f"{bounds} {given.unit}".strip()
-
-
-def _coding(system: str, code: str, display: str) -> str:
-    named = {
-        "http://loinc.org": "LOINC",
-        "http://snomed.info/sct": "SNOMED CT",
-        "http://www.nlm.nih.gov/research/umls/rxnorm": "RxNorm",
-        "http://hl7.org/fhir/sid/cvx": "CVX",
-        "http://hl7.org/fhir/sid/icd-10-cm": "ICD-10-CM",
-        "http://hl7.org/fhir/sid/ndc": "NDC",
-    }.get(system, system)
-    return " ".join(part for part in (named, code, display) if part)
-
-
-def _evidence(evidence: list[dict[str, Any]]) -> Iterable[str]:
+def _evidence(evidence: list[dict[str, Any]], *, weakest: str) -> Iterable[str]:
+    """Say what each join rests on; the rule of the whole fact has been said above them."""
     for item in evidence:
         shared = ", ".join(_token(token) for token in item.get("codes", []))
-        yield f"{_(Rule(item['rule']).sentence)} {shared}".strip()
+        said = "" if item["rule"] == weakest else _(Rule(item["rule"]).sentence)
+        in_common = _("In common: %(codes)s.") % {"codes": shared} if shared else ""
+        if said or in_common:
+            yield f"{said} {in_common}".strip()
 
 
 def _token(token: str) -> str:
     """Say what was compared: "system|code" for a code, plain words for a wording."""
     system, bar, code = token.rpartition("|")
-    return _coding(system, code, "") if bar else token
+    return coding(system, code) if bar else token
 
 
 def _versions(stored: records.Stored) -> tuple[VersionLine, ...]:
