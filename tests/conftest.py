@@ -146,7 +146,9 @@ def database_address(django_db_setup: None, database_server: DatabaseAddress) ->
 
 
 @pytest.fixture
-def committed(database_address: DatabaseAddress, django_db_blocker: DjangoDbBlocker) -> Iterator[DatabaseAddress]:
+def committed(
+    database_address: DatabaseAddress, django_db_blocker: DjangoDbBlocker
+) -> Iterator[DatabaseAddress]:
     """Let the test commit, and empty every table after it; yields the owner's address."""
     with django_db_blocker.unblock():
         yield database_address
@@ -161,7 +163,9 @@ def committed(database_address: DatabaseAddress, django_db_blocker: DjangoDbBloc
 
 @pytest.fixture
 def make_user() -> Callable[..., User]:
-    def make(email: str = "rosa@example.org", password: str = "a long enough password", **fields: Any) -> User:
+    def make(
+        email: str = "rosa@example.org", password: str = "a long enough password", **fields: Any
+    ) -> User:
         return User.objects.create_user(email, password, **fields)
 
     return make

@@ -96,15 +96,19 @@ class Source(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["person", "base_url", "patient_fhir_id"], name="source_chart_once"),
+            models.UniqueConstraint(
+                fields=["person", "base_url", "patient_fhir_id"], name="source_chart_once"
+            ),
             # What other tables' foreign keys point at, so that none of their rows crosses persons.
             models.UniqueConstraint(fields=["person", "id"], name="source_of_person"),
             models.CheckConstraint(
-                condition=models.Q(kind="file", portal__isnull=True) | models.Q(kind="portal", portal__isnull=False),
+                condition=models.Q(kind="file", portal__isnull=True)
+                | models.Q(kind="portal", portal__isnull=False),
                 name="source_portal_fits_kind",
             ),
             models.CheckConstraint(
-                condition=models.Q(state__in=["active", "reconnect_needed", "disconnected"]), name="source_state_known"
+                condition=models.Q(state__in=["active", "reconnect_needed", "disconnected"]),
+                name="source_state_known",
             ),
         ]
 

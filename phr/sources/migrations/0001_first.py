@@ -8,146 +8,313 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_first'),
+        ("accounts", "0001_first"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Grant',
+            name="Grant",
             fields=[
-                ('id', models.UUIDField(default=phr.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('server', models.JSONField()),
-                ('scope', models.TextField(blank=True)),
-                ('access_token', models.BinaryField(null=True)),
-                ('access_expires_at', models.DateTimeField(null=True)),
-                ('refresh_token', models.BinaryField(null=True)),
-                ('refresh_started_at', models.DateTimeField(null=True)),
-                ('refreshed_at', models.DateTimeField(null=True)),
-                ('obtained_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('person', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.person')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=phr.core.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("server", models.JSONField()),
+                ("scope", models.TextField(blank=True)),
+                ("access_token", models.BinaryField(null=True)),
+                ("access_expires_at", models.DateTimeField(null=True)),
+                ("refresh_token", models.BinaryField(null=True)),
+                ("refresh_started_at", models.DateTimeField(null=True)),
+                ("refreshed_at", models.DateTimeField(null=True)),
+                ("obtained_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "person",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="accounts.person"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='GrantReply',
+            name="GrantReply",
             fields=[
-                ('id', models.UUIDField(default=phr.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('reply', models.BinaryField()),
-                ('at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('grant', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='sources.grant')),
-                ('person', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.person')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=phr.core.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("reply", models.BinaryField()),
+                ("at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "grant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="sources.grant"
+                    ),
+                ),
+                (
+                    "person",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="accounts.person"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Portal',
+            name="Portal",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('profile_id', models.CharField(max_length=64)),
-                ('name', models.CharField(max_length=300)),
-                ('place', models.CharField(blank=True, max_length=200)),
-                ('base_url', models.URLField(max_length=500, unique=True)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("profile_id", models.CharField(max_length=64)),
+                ("name", models.CharField(max_length=300)),
+                ("place", models.CharField(blank=True, max_length=200)),
+                ("base_url", models.URLField(max_length=500, unique=True)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('name', ''), _negated=True), name='portal_has_name'), models.CheckConstraint(condition=models.Q(('base_url__endswith', '/'), _negated=True), name='portal_base_url_bare')],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("name", ""), _negated=True), name="portal_has_name"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("base_url__endswith", "/"), _negated=True),
+                        name="portal_base_url_bare",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Registration',
+            name="Registration",
             fields=[
-                ('id', models.UUIDField(default=phr.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('slug', models.SlugField(max_length=64, unique=True)),
-                ('profile_id', models.CharField(max_length=64)),
-                ('client_id', models.CharField(max_length=300)),
-                ('method', models.CharField(choices=[('public', 'public, with PKCE alone'), ('client_secret_basic', 'secret, sent in a header'), ('client_secret_post', 'secret, sent in the form'), ('private_key_jwt', 'private key')], max_length=32)),
-                ('secret', models.BinaryField(null=True)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('portal', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='sources.portal')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=phr.core.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("slug", models.SlugField(max_length=64, unique=True)),
+                ("profile_id", models.CharField(max_length=64)),
+                ("client_id", models.CharField(max_length=300)),
+                (
+                    "method",
+                    models.CharField(
+                        choices=[
+                            ("public", "public, with PKCE alone"),
+                            ("client_secret_basic", "secret, sent in a header"),
+                            ("client_secret_post", "secret, sent in the form"),
+                            ("private_key_jwt", "private key"),
+                        ],
+                        max_length=32,
+                    ),
+                ),
+                ("secret", models.BinaryField(null=True)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                (
+                    "portal",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="sources.portal",
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='grant',
-            name='registration',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='sources.registration'),
+            model_name="grant",
+            name="registration",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="sources.registration",
+            ),
         ),
         migrations.CreateModel(
-            name='Source',
+            name="Source",
             fields=[
-                ('id', models.UUIDField(default=phr.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('kind', models.CharField(choices=[('portal', 'portal'), ('file', 'file')], default='portal', max_length=16)),
-                ('profile_id', models.CharField(max_length=64)),
-                ('name', models.CharField(max_length=300)),
-                ('base_url', models.CharField(max_length=500)),
-                ('patient_fhir_id', models.CharField(max_length=200)),
-                ('state', models.CharField(choices=[('active', 'connected'), ('reconnect_needed', 'reconnect needed'), ('disconnected', 'disconnected')], default='active', max_length=20)),
-                ('state_reason', models.CharField(blank=True, max_length=64)),
-                ('connected_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('last_synced_at', models.DateTimeField(blank=True, null=True)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('person', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.person')),
-                ('portal', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='sources.portal')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=phr.core.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("portal", "portal"), ("file", "file")], default="portal", max_length=16
+                    ),
+                ),
+                ("profile_id", models.CharField(max_length=64)),
+                ("name", models.CharField(max_length=300)),
+                ("base_url", models.CharField(max_length=500)),
+                ("patient_fhir_id", models.CharField(max_length=200)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("active", "connected"),
+                            ("reconnect_needed", "reconnect needed"),
+                            ("disconnected", "disconnected"),
+                        ],
+                        default="active",
+                        max_length=20,
+                    ),
+                ),
+                ("state_reason", models.CharField(blank=True, max_length=64)),
+                ("connected_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("last_synced_at", models.DateTimeField(blank=True, null=True)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                (
+                    "person",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="accounts.person"
+                    ),
+                ),
+                (
+                    "portal",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="sources.portal",
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='grant',
-            name='source',
-            field=models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='grant', to='sources.source'),
+            model_name="grant",
+            name="source",
+            field=models.OneToOneField(
+                on_delete=django.db.models.deletion.CASCADE, related_name="grant", to="sources.source"
+            ),
         ),
         migrations.CreateModel(
-            name='ConnectAttempt',
+            name="ConnectAttempt",
             fields=[
-                ('id', models.UUIDField(default=phr.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('state_digest', models.BinaryField(unique=True)),
-                ('session_digest', models.BinaryField()),
-                ('code_verifier', models.BinaryField(null=True)),
-                ('nonce', models.CharField(blank=True, max_length=64)),
-                ('scope', models.TextField()),
-                ('redirect_uri', models.CharField(max_length=500)),
-                ('server', models.JSONField()),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('expires_at', models.DateTimeField()),
-                ('used_at', models.DateTimeField(null=True)),
-                ('person', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='accounts.person')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('portal', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='sources.portal')),
-                ('registration', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='sources.registration')),
-                ('reconnects', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='sources.source')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=phr.core.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("state_digest", models.BinaryField(unique=True)),
+                ("session_digest", models.BinaryField()),
+                ("code_verifier", models.BinaryField(null=True)),
+                ("nonce", models.CharField(blank=True, max_length=64)),
+                ("scope", models.TextField()),
+                ("redirect_uri", models.CharField(max_length=500)),
+                ("server", models.JSONField()),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("expires_at", models.DateTimeField()),
+                ("used_at", models.DateTimeField(null=True)),
+                (
+                    "person",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="accounts.person"
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "portal",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="sources.portal"
+                    ),
+                ),
+                (
+                    "registration",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="sources.registration",
+                    ),
+                ),
+                (
+                    "reconnects",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="sources.source",
+                    ),
+                ),
             ],
         ),
         migrations.AddConstraint(
-            model_name='registration',
-            constraint=models.UniqueConstraint(fields=('profile_id', 'portal'), name='registration_once', nulls_distinct=False),
+            model_name="registration",
+            constraint=models.UniqueConstraint(
+                fields=("profile_id", "portal"), name="registration_once", nulls_distinct=False
+            ),
         ),
         migrations.AddConstraint(
-            model_name='registration',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('method__in', ['client_secret_basic', 'client_secret_post']), ('secret__isnull', False)), models.Q(('method__in', ['public', 'private_key_jwt']), ('secret__isnull', True)), _connector='OR'), name='registration_secret_fits_method'),
+            model_name="registration",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        ("method__in", ["client_secret_basic", "client_secret_post"]),
+                        ("secret__isnull", False),
+                    ),
+                    models.Q(("method__in", ["public", "private_key_jwt"]), ("secret__isnull", True)),
+                    _connector="OR",
+                ),
+                name="registration_secret_fits_method",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='source',
-            constraint=models.UniqueConstraint(fields=('person', 'base_url', 'patient_fhir_id'), name='source_chart_once'),
+            model_name="source",
+            constraint=models.UniqueConstraint(
+                fields=("person", "base_url", "patient_fhir_id"), name="source_chart_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='source',
-            constraint=models.UniqueConstraint(fields=('person', 'id'), name='source_of_person'),
+            model_name="source",
+            constraint=models.UniqueConstraint(fields=("person", "id"), name="source_of_person"),
         ),
         migrations.AddConstraint(
-            model_name='source',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('kind', 'file'), ('portal__isnull', True)), models.Q(('kind', 'portal'), ('portal__isnull', False)), _connector='OR'), name='source_portal_fits_kind'),
+            model_name="source",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("kind", "file"), ("portal__isnull", True)),
+                    models.Q(("kind", "portal"), ("portal__isnull", False)),
+                    _connector="OR",
+                ),
+                name="source_portal_fits_kind",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='source',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['active', 'reconnect_needed', 'disconnected'])), name='source_state_known'),
+            model_name="source",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state__in", ["active", "reconnect_needed", "disconnected"])),
+                name="source_state_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='grant',
-            constraint=models.UniqueConstraint(fields=('person', 'id'), name='grant_of_person'),
+            model_name="grant",
+            constraint=models.UniqueConstraint(fields=("person", "id"), name="grant_of_person"),
         ),
         migrations.AddConstraint(
-            model_name='connectattempt',
-            constraint=models.CheckConstraint(condition=models.Q(('expires_at__gt', models.F('created_at'))), name='connectattempt_expires_later'),
+            model_name="connectattempt",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("expires_at__gt", models.F("created_at"))),
+                name="connectattempt_expires_later",
+            ),
         ),
     ]
