@@ -1,4 +1,4 @@
-"""Reading a URL before anything is sent to it (PURE)."""
+"""Reading a URL before anything is sent to it."""
 
 from collections.abc import Collection
 from dataclasses import dataclass

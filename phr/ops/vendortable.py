@@ -60,9 +60,24 @@ def vendors(profiles: Iterable[Profile]) -> list[dict[str, Any]]:
 
 def table(found: Iterable[Mapping[str, Any]]) -> str:
     """Lay the objects of `vendors` out for a terminal, one line a vendor."""
-    rows = [tuple(name.upper() for name in _COLUMNS)]
-    rows += [
-        (
+    rows = [tuple(name.upper() for name in _COLUMNS), *_rows(found)]
+    # The last column is as long as it is.
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS) - 1)]
+    return "\n".join(
+        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]])
+        for row in rows
+    )
+
+
+def markdown(found: Iterable[Mapping[str, Any]]) -> str:
+    """Lay the same rows out for the README."""
+    rows = [_COLUMNS, ("---",) * len(_COLUMNS), *_rows(found)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _rows(found: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, ...]]:
+    for each in found:
+        yield (
             f"{each['id']} ({each['name']})",
             each["status"],
             each["checked_on"],
@@ -72,14 +87,6 @@ def table(found: Iterable[Mapping[str, Any]]) -> str:
             each["refresh"]["style"],
             ", ".join(each["quirks"]) or "none",
         )
-        for each in found
-    ]
-    # The last column is as long as it is.
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS) - 1)]
-    return "\n".join(
-        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]])
-        for row in rows
-    )
 
 
 def _flows(profile: Profile) -> list[str]:

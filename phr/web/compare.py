@@ -1,4 +1,4 @@
-"""What several sources say about one fact, set side by side (PURE)."""
+"""What several sources say about one fact, set side by side."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from connectors.errors import ProfileError
-from phr.ops.vendortable import table, vendors
+from phr.ops.vendortable import markdown, table, vendors
 from phr.sources.profiles import all_profiles
 
 
@@ -16,7 +16,9 @@ class Command(BaseCommand):
     help = "The vendors that we know: how far each was tried, how it signs in, what is asked for, its quirks."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("--json", action="store_true", help="one JSON array in place of the table")
+        form = parser.add_mutually_exclusive_group()
+        form.add_argument("--json", action="store_true", help="one JSON array in place of the table")
+        form.add_argument("--markdown", action="store_true", help="the table as the README has it")
 
     def handle(self, *_: object, **options: Any) -> None:
         try:
@@ -26,4 +28,4 @@ class Command(BaseCommand):
         if options["json"]:
             self.stdout.write(json.dumps(found, indent=2))
         else:
-            self.stdout.write(table(found))
+            self.stdout.write(markdown(found) if options["markdown"] else table(found))
