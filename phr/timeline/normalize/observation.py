@@ -61,7 +61,9 @@ def normalize(draft: Draft) -> tuple[Event, ...]:
             _kind(resource, concept, categories),
             title=read.title(codes.words(concept), "Observation without a name"),
             detail=joined(
-                said if flag != "normal" else "", f"No value: {absent}" if absent and value is None else ""
+                # What the flag says already is not said twice.
+                "" if flag else said,
+                f"No value: {absent}" if absent and value is None else "",
             ),
             when=dates.first(
                 resource,

@@ -7,7 +7,6 @@ expected = (
         kind=Kind.RESULT,
         resource_type="Observation",
         title="HEMOGLOBIN A1C",
-        detail="High",
         when=When(
             start=datetime(2024, 3, 1, 13, 0, tzinfo=UTC),
             precision="instant",

@@ -25,7 +25,6 @@ expected = (
         resource_type="Observation",
         ordinal=1,
         title="LDL",
-        detail="High",
         when=When(
             start=datetime(2024, 3, 1, 0, 0, tzinfo=UTC),
             end=datetime(2024, 3, 2, 0, 0, tzinfo=UTC),
