@@ -90,7 +90,7 @@ bench: setup-dev
 	@$(PY) manage.py bench $(ARGS)
 
 shots: setup-dev chromium
-	@$(PY) -m pytest -n0 -q -m browser tests/journeys/test_shots.py $(ARGS)
+	@$(PY) manage.py shots $(ARGS)
 
 # What docker-compose.yml reads; made once, never overwritten.
 secrets:
