@@ -81,7 +81,8 @@ def source_detail(*, sight: Sight, source_id: uuid.UUID, now: datetime) -> Sourc
 def completeness(*, sight: Sight, now: datetime) -> tuple[str, ...]:
     """Return a sentence for each source that something is missing from; none where all is here."""
     sentences = []
-    for card in source_cards(sight=sight, now=now):
+    for source in Source.objects.filter(person_id=sight.person_id).order_by("created_at"):
+        card = _card(sight=sight, source=source, now=now, counted=False)
         wanting = [row.label for row in card.ledger if row.state in {"partial", "refused", "failed"}]
         if card.state in {"reconnect", "disconnected", "failed"}:
             sentences.append(f"{card.name}: {card.problems[0]}")
@@ -141,11 +142,13 @@ def quarantine_sentence(reason: str) -> str:
     return sentences.get(reason, _("It could not be stored as it came."))
 
 
-def _card(*, sight: Sight, source: Source, now: datetime) -> SourceCard:
+def _card(*, sight: Sight, source: Source, now: datetime, counted: bool = True) -> SourceCard:
+    """Return the card of a source; ``counted``: with how much of each type we hold, which takes a scan."""
     run = Run.objects.filter(person_id=sight.person_id, source=source).order_by("-created_at").first()
     steps = list(Step.objects.filter(run=run).order_by("ordinal")) if run is not None else []
     due_at = Due.objects.filter(pk=source.pk).values_list("due_at", flat=True).first()
-    ledger = _ledger(steps, counts=record_queries.counts(sight=sight, source_id=source.pk))
+    counts = record_queries.counts(sight=sight, source_id=source.pk) if counted else {}
+    ledger = _ledger(steps, counts=counts)
     state, state_text = _state(source, run, ledger)
     return SourceCard(
         id=source.pk,
