@@ -36,7 +36,8 @@ class Resource(models.Model):
     last_updated = models.CharField(max_length=64, blank=True)
     number = models.PositiveIntegerField(default=1)
     raw_digest = models.BinaryField()
-    digest = models.BinaryField()
+    # Of the content, made when the bytes differ for the first time (records.store).
+    digest = models.BinaryField(null=True)
     body = models.JSONField()
     # The bytes themselves, where jsonb would alter them (exponents, duplicate keys).
     raw = models.BinaryField(null=True)
@@ -77,7 +78,7 @@ class Version(models.Model):
     version_id = models.CharField(max_length=200, blank=True)
     last_updated = models.CharField(max_length=64, blank=True)
     raw_digest = models.BinaryField()
-    digest = models.BinaryField()
+    digest = models.BinaryField(null=True)
     # Empty when only `meta` moved: the body is that of the version after it.
     body = models.JSONField(null=True)
     raw = models.BinaryField(null=True)

@@ -18,9 +18,11 @@ from phr.timeline.project.members import member
 
 _UNDATED: Final = datetime(1, 1, 1, tzinfo=UTC)
 _NEIGHBOURS: Final = """
-    SELECT DISTINCT other.event_id FROM timeline_eventkey AS mine
-    JOIN timeline_eventkey AS other ON other.person_id = mine.person_id AND other.key = mine.key
-    WHERE mine.person_id = %s AND mine.event_id = ANY(%s)
+    SELECT DISTINCT other.event_id FROM (
+        SELECT DISTINCT key FROM timeline_eventkey WHERE person_id = %(person)s AND event_id = ANY(%(events)s)
+    ) AS mine CROSS JOIN LATERAL (
+        SELECT event_id FROM timeline_eventkey WHERE person_id = %(person)s AND key = mine.key OFFSET 0
+    ) AS other
 """
 _LOAD: Final = """
     SELECT e.id, e.source_id, s.base_url, s.patient_fhir_id, e.resource_type, e.fhir_id, e.exclusion, e.fact_id,
@@ -42,45 +44,61 @@ _COLUMNS: Final = (
     ("flag", "text"),
     ("flag_text", "text"),
     ("status", "text"),
-    ("sources", "text"),
+    ("sources", "uuid[]"),
     ("members", "int"),
     ("rule", "text"),
     ("evidence", "jsonb"),
     ("conflicts", "jsonb"),
 )
 _NAMES: Final = ", ".join(name for name, _ in _COLUMNS)
-_VALUES: Final = ", ".join(f"t.{name}" if name != "sources" else "t.sources::uuid[]" for name, _ in _COLUMNS)
-_ARRAYS: Final = ", ".join(f"%s::{kind}[]" for _, kind in _COLUMNS)
+_TYPED: Final = ", ".join(f"{name} {kind}" for name, kind in _COLUMNS)
 _CHANGED: Final = " OR ".join(
     f"f.{name} IS DISTINCT FROM excluded.{name}" for name, _ in _COLUMNS if name != "id"
 )
 _UPSERT: Final = f"""
     INSERT INTO timeline_fact AS f (person_id, {_NAMES})
-    SELECT %s, {_VALUES} FROM unnest({_ARRAYS}) AS t ({_NAMES})
+    SELECT %s, t.* FROM jsonb_to_recordset(%s::jsonb) AS t ({_TYPED})
     ON CONFLICT (person_id, id) DO UPDATE
     SET {", ".join(f"{name} = excluded.{name}" for name, _ in _COLUMNS if name != "id")}
     WHERE {_CHANGED}
 """  # noqa: S608 - built of constants
-# A fact belongs to the visit that its members name, the earliest naming one if they name several.
+# A fact belongs to the visit that its members name, the earliest naming one if they name several. In steps that each
+# look up what the step before found (see reading): what is computed of a row may not narrow another under row level
+# security, so it is computed in a step of its own.
 _VISITS: Final = """
-    WITH touched AS (
+    WITH homes AS MATERIALIZED (
+        SELECT v.source_id, 'Encounter/' || v.fhir_id AS visit_ref
+        FROM unnest(%(facts)s::uuid[]) AS merged (id) CROSS JOIN LATERAL (
+            SELECT source_id, fhir_id FROM timeline_event
+            WHERE person_id = %(person)s AND fact_id = merged.id AND resource_type = 'Encounter' OFFSET 0
+        ) AS v
+    ), touched AS MATERIALIZED (
         SELECT unnest(%(facts)s::uuid[]) AS id
         UNION
-        SELECT e.fact_id FROM timeline_event AS v JOIN timeline_event AS e
-          ON e.person_id = v.person_id AND e.source_id = v.source_id AND e.visit_ref = 'Encounter/' || v.fhir_id
-        WHERE v.person_id = %(person)s AND v.resource_type = 'Encounter' AND v.fact_id = ANY(%(facts)s)
-    ), named AS (
-        SELECT e.fact_id AS id,
-            (array_agg(v.fact_id ORDER BY e.source_id, e.resource_type, e.fhir_id, e.ordinal)
+        SELECT e.fact_id FROM homes CROSS JOIN LATERAL (
+            SELECT fact_id FROM timeline_event WHERE person_id = %(person)s AND source_id = homes.source_id
+              AND visit_ref = homes.visit_ref AND visit_ref <> '' OFFSET 0
+        ) AS e
+    ), said AS MATERIALIZED (
+        SELECT touched.id, e.source_id, e.resource_type, e.fhir_id, e.ordinal,
+            CASE WHEN starts_with(e.visit_ref, 'Encounter/') THEN substr(e.visit_ref, 11) END AS visit
+        FROM touched CROSS JOIN LATERAL (
+            SELECT source_id, resource_type, fhir_id, ordinal, visit_ref FROM timeline_event
+            WHERE person_id = %(person)s AND fact_id = touched.id AND kind <> 'visit' OFFSET 0
+        ) AS e
+    ), named AS MATERIALIZED (
+        SELECT said.id,
+            (array_agg(v.fact_id ORDER BY said.source_id, said.resource_type, said.fhir_id, said.ordinal)
              FILTER (WHERE v.fact_id IS NOT NULL))[1] AS visit_id
-        FROM timeline_event AS e
-        LEFT JOIN timeline_event AS v ON v.person_id = e.person_id AND v.source_id = e.source_id
-          AND v.resource_type = 'Encounter' AND 'Encounter/' || v.fhir_id = e.visit_ref AND v.kind = 'visit'
-        WHERE e.person_id = %(person)s AND e.fact_id IN (SELECT id FROM touched) AND e.kind <> 'visit'
-        GROUP BY e.fact_id
+        FROM said LEFT JOIN LATERAL (
+            SELECT fact_id FROM timeline_event WHERE person_id = %(person)s AND source_id = said.source_id
+              AND resource_type = 'Encounter' AND fhir_id = said.visit AND kind = 'visit' OFFSET 0
+        ) AS v ON true
+        GROUP BY said.id
     )
     UPDATE timeline_fact AS f SET visit_id = named.visit_id FROM named
-    WHERE f.person_id = %(person)s AND f.id = named.id AND f.visit_id IS DISTINCT FROM named.visit_id
+    WHERE f.person_id = %(person)s AND f.id = named.id AND f.id = ANY(ARRAY(SELECT id FROM named))
+      AND f.visit_id IS DISTINCT FROM named.visit_id
 """
 
 
@@ -100,7 +118,7 @@ def merge_touched(*, sight: Sight, touched: Iterable[int]) -> None:
     by_key = {row.member.key: row for row in rows}
     groups = merge([row.member for row in rows if not row.exclusion])
     placed: dict[int, uuid.UUID | None] = {row.event_id: None for row in rows}
-    facts: dict[uuid.UUID, tuple[Any, ...]] = {}
+    facts: dict[uuid.UUID, dict[str, Any]] = {}
     for group in groups:
         of_group = [by_key[each.key] for each in group.members]
         identity = fact_id(group, person_id=str(sight.person_id))
@@ -119,7 +137,7 @@ def _closure(*, sight: Sight, touched: Iterable[int]) -> set[int]:
     found, frontier = set(touched), set(touched)
     with connection.cursor() as cursor:
         while frontier:
-            cursor.execute(_NEIGHBOURS, [sight.person_id, list(frontier)])
+            cursor.execute(_NEIGHBOURS, {"person": sight.person_id, "events": list(frontier)})
             frontier = {row[0] for row in cursor.fetchall()}.difference(found)
             found |= frontier
     return found
@@ -152,40 +170,38 @@ def _load(*, sight: Sight, event_ids: Iterable[int]) -> list[_Row]:
     return rows
 
 
-def _fact(identity: uuid.UUID, group: Group, rows: Sequence[_Row]) -> tuple[Any, ...]:
-    """Return a fact's columns: its leader says it, its members are all named."""
+def _fact(identity: uuid.UUID, group: Group, rows: Sequence[_Row]) -> dict[str, Any]:
+    """Return a fact's columns by name: its leader says it, its members are all named."""
     event = rows[0].event
     when = event.when
     dated = when.start is not None and when.precision != "none"
-    sources = sorted({str(row.source_id) for row in rows})
-    return (
-        identity,
-        event.kind.value,
-        when.start if dated else _UNDATED,
-        when.text[:40] if dated else "",
-        when.precision if dated else "none",
-        (when.local_date or when.start).year if dated and when.start is not None else None,
-        event.title,
-        event.detail,
-        event.value_text,
-        event.unit_text[:100],
-        event.flag,
-        event.flag_text,
-        event.status[:32],
-        "{" + ",".join(sources) + "}",
-        len(rows),
-        group.rule,
-        msgspec.json.encode(group.evidence).decode(),
-        msgspec.json.encode(group.conflicts).decode(),
-    )
+    return {
+        "id": identity,
+        "kind": event.kind,
+        "sort_at": when.start if dated else _UNDATED,
+        "date_text": when.text[:40] if dated else "",
+        "precision": when.precision if dated else "none",
+        "year": (when.local_date or when.start).year if dated and when.start is not None else None,
+        "title": event.title,
+        "detail": event.detail,
+        "value": event.value_text,
+        "unit": event.unit_text[:100],
+        "flag": event.flag,
+        "flag_text": event.flag_text,
+        "status": event.status[:32],
+        "sources": sorted({str(row.source_id) for row in rows}),
+        "members": len(rows),
+        "rule": group.rule,
+        "evidence": group.evidence,
+        "conflicts": group.conflicts,
+    }
 
 
-def _write(*, sight: Sight, facts: Mapping[uuid.UUID, tuple[Any, ...]]) -> None:
+def _write(*, sight: Sight, facts: Mapping[uuid.UUID, Mapping[str, Any]]) -> None:
     if not facts:
         return
-    columns = [list(column) for column in zip(*facts.values(), strict=True)]
     with connection.cursor() as cursor:
-        cursor.execute(_UPSERT, [sight.person_id, *columns])
+        cursor.execute(_UPSERT, [sight.person_id, msgspec.json.encode(list(facts.values())).decode()])
 
 
 def _place(*, sight: Sight, rows: Sequence[_Row], placed: Mapping[int, uuid.UUID | None]) -> None:
@@ -193,12 +209,14 @@ def _place(*, sight: Sight, rows: Sequence[_Row], placed: Mapping[int, uuid.UUID
     moved = [(row.event_id, placed[row.event_id]) for row in rows if row.fact_id != placed[row.event_id]]
     if not moved:
         return
+    events = [event_id for event_id, _ in moved]
     with connection.cursor() as cursor:
         cursor.execute(
+            # The ids twice: the array lets Postgres start from them whatever it knows of the table.
             """UPDATE timeline_event AS e SET fact_id = t.fact_id
                FROM unnest(%s::bigint[], %s::uuid[]) AS t (event_id, fact_id)
-               WHERE e.person_id = %s AND e.id = t.event_id""",
-            [[event_id for event_id, _ in moved], [identity for _, identity in moved], sight.person_id],
+               WHERE e.person_id = %s AND e.id = t.event_id AND e.id = ANY(%s)""",
+            [events, [identity for _, identity in moved], sight.person_id, events],
         )
 
 
