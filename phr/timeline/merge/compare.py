@@ -41,7 +41,9 @@ def told_apart(a: Match, b: Match, rules: Rules) -> bool:
         return True
     if rules.same_end and a.end != b.end:
         return True
-    return rules.who_differs and bool(a.who and b.who) and _others(a.who, b.who)
+    # One number on both says more than how each portal spells a name.
+    numbered = not set(a.ids).isdisjoint(b.ids)
+    return rules.who_differs and not numbered and bool(a.who and b.who) and _others(a.who, b.who)
 
 
 def _differ(a: dict[str, str], b: dict[str, str]) -> bool:

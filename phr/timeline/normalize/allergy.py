@@ -16,7 +16,10 @@ def normalize(draft: Draft) -> tuple[Event, ...]:
     reactions = read.objs(resource, "reaction")
     substances = [each.get("substance") for each in reactions if each.get("substance")]
     coded = codes.codings(concept)
-    if not codes.words(concept) and substances:
+    heading = ""
+    if substances and not coded:
+        # Some write "Drug allergy" where the substance belongs, and the substance into the reaction.
+        heading = codes.words(concept)
         concept, coded = substances[0], codes.codings(substances[0])
     verification = codes.first_code(resource.get("verificationStatus"))
     clinical = codes.first_code(resource.get("clinicalStatus"))
@@ -32,7 +35,7 @@ def normalize(draft: Draft) -> tuple[Event, ...]:
         draft.event(
             Kind.ALLERGY,
             title=read.title(codes.words(concept), "Allergy without a name"),
-            detail=joined(*manifestations, read.text(resource, "criticality"), by=", "),
+            detail=joined(heading, *manifestations, read.text(resource, "criticality"), by=", "),
             when=onset if onset.start else recorded,
             until=dates.until(resource, "onsetPeriod"),
             recorded=recorded if recorded.start else None,
