@@ -19,6 +19,7 @@ SECONDS: Final = 45
 _CLAIM: Final = """
     UPDATE sync_due SET leased_until = clock_timestamp() + make_interval(secs => %s), fence = fence + 1
     WHERE source_id = %s AND (leased_until IS NULL OR leased_until < clock_timestamp())
+      AND due_at <= greatest(clock_timestamp(), %s)
     RETURNING person_id, portal_id, fence, failures
 """
 _HOLD: Final = """
@@ -46,10 +47,13 @@ class Lease:
     failures: int
 
 
-def claim(*, source_id: uuid.UUID) -> Lease | None:
-    """Take the source; None when somebody holds it, or it is not there any more."""
+def claim(*, source_id: uuid.UUID, now: datetime) -> Lease | None:
+    """Take the source; None when somebody holds it, it is not there any more, or it is not due.
+
+    A ring that comes twice, too early for a busy portal, or after everything is done, finds nothing to do.
+    """
     with connection.cursor() as cursor:
-        cursor.execute(_CLAIM, [SECONDS, source_id])
+        cursor.execute(_CLAIM, [SECONDS, source_id, now])
         row = cursor.fetchone()
     if row is None:
         return None

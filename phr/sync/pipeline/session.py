@@ -50,7 +50,7 @@ def work(
 
     A crash anywhere leaves a lease that runs out and a run that resumes at its checkpoints.
     """
-    held = lease.claim(source_id=source_id)
+    held = lease.claim(source_id=source_id, now=clock())
     if held is None:
         return Outcome.BUSY
     try:
@@ -242,7 +242,13 @@ def _unregistered(work: Work) -> Outcome:
     refresh.require_reconnect(sight=work.sight, source_id=work.source.pk, reason="not_registered")
     with work.sight.open():
         lease.hold(work.lease)
-        _close(work.run, state=Run.State.FAILED, reason="not_registered", now=work.clock(), requests=work.requests)
+        _close(
+            work.run,
+            state=Run.State.FAILED,
+            reason="not_registered",
+            now=work.clock(),
+            requests=work.requests,
+        )
         lease.release(work.lease, due_at=None, failures=0)
     return Outcome.DONE
 
