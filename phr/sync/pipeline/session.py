@@ -155,7 +155,11 @@ def _finish(work: Work) -> Outcome:
     now = work.clock()
     with work.sight.open():
         lease.hold(work.lease)
-        states = list(Step.objects.filter(run=work.run).values_list("state", flat=True))
+        # Where every query failed there was nothing to follow, which is no success.
+        told = Step.objects.filter(run=work.run).exclude(
+            kind__in=[Step.Kind.REFERENCES, Step.Kind.ATTACHMENTS], state=Step.State.COMPLETE
+        )
+        states = list(told.values_list("state", flat=True))
         state = Run.State(decide.of_run(states))
         reason = ""
         if state == Run.State.FAILED:
