@@ -11,6 +11,9 @@ from connectors.errors import BadReply, PortalError, RetryLater, SkipResource
 _TRIES_FOR_A_BAD_REPLY: Final = 2
 _TRIES: Final = 5
 MAX_PAGES: Final = 10_000
+# Said of the link to a further page, where the query itself was answered: the portal has lost its place.
+_LOST: Final = frozenset({400, 404, 410})
+PAGING_EXPIRED: Final = "paging_expired"
 
 Ending = Literal["complete", "partial", "refused", "unsupported", "failed"]
 
@@ -50,18 +53,18 @@ def after_error(error: PortalError, *, attempts: int, pages: int) -> End | Later
 
     Reauthorize is not a step's business: it ends the run.
     """
+    if error.code == PAGING_EXPIRED or (pages and isinstance(error, SkipResource) and error.status in _LOST):
+        return Again(PAGING_EXPIRED) if attempts < _TRIES else _broken_off(PAGING_EXPIRED, pages=pages)
     if isinstance(error, SkipResource):
         # After a page was given, a refusal is a crawl that broke off, not a type that was refused.
         return End("partial" if pages else error.outcome, error.code)
     tries = _TRIES
-    if error.code == "paging_expired":
-        return Again(error.code) if attempts < tries else _broken_off(error, pages=pages)
     if isinstance(error, BadReply):
         tries = _TRIES_FOR_A_BAD_REPLY
     elif not isinstance(error, RetryLater):
-        return _broken_off(error, pages=pages)
+        return _broken_off(error.code, pages=pages)
     if attempts >= tries:
-        return _broken_off(error, pages=pages)
+        return _broken_off(error.code, pages=pages)
     return Later(error.code, error.after if isinstance(error, RetryLater) else None)
 
 
@@ -86,8 +89,8 @@ def after_page(
     return End("complete")
 
 
-def _broken_off(error: PortalError, *, pages: int) -> End:
-    return End("partial" if pages else "failed", error.code)
+def _broken_off(code: str, *, pages: int) -> End:
+    return End("partial" if pages else "failed", code)
 
 
 def of_run(states: list[str]) -> Literal["complete", "partial", "failed"]:

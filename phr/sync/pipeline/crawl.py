@@ -143,8 +143,9 @@ def _store(
         )
         step.pages += 1
         step.matched = matched
-        step.attempts = 0
-        step.reason = ""
+        if step.reason != decide.PAGING_EXPIRED:
+            # Of a step that was begun anew the tries are counted to its end, or it would be begun anew for ever.
+            step.attempts, step.reason = 0, ""
         if total is not None and work.profile.search.total == "result":
             step.total_claimed = total
         for name in ("fetched", "created", "updated", "unchanged", "quarantined"):
@@ -164,7 +165,8 @@ def _settle(work: Work, *, step: Step, verdict: decide.End | decide.Later | deci
             case decide.End():
                 _end(work, step=step, state=verdict.state, reason=verdict.reason)
             case decide.Later():
-                step.reason = verdict.reason
+                if step.reason != decide.PAGING_EXPIRED:
+                    step.reason = verdict.reason
                 work.deferred.add(step.ordinal)
                 work.asked = max(work.asked or 0, verdict.after) if verdict.after is not None else work.asked
             case decide.Again():
