@@ -14,6 +14,20 @@ MAX_PAGES: Final = 10_000
 # Said of the link to a further page, where the query itself was answered: the portal has lost its place.
 _LOST: Final = frozenset({400, 404, 410})
 PAGING_EXPIRED: Final = "paging_expired"
+# What another day may mend: codes of RetryLater and BadReply.
+PASSING: Final = frozenset(
+    {
+        "bad_response",
+        "connection_lost",
+        "html",
+        "not_json",
+        "rate_limited",
+        "server_error",
+        "timeout",
+        "truncated",
+        "unreachable",
+    }
+)
 
 Ending = Literal["complete", "partial", "refused", "unsupported", "failed"]
 

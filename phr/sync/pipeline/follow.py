@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from itertools import islice
 from typing import TypeVar
 
@@ -18,7 +19,8 @@ from phr.records import attachments as attachment_store
 from phr.records import queries, store
 from phr.records.models import Attachment
 from phr.sync import lease
-from phr.sync.models import Step
+from phr.sync.decide import PASSING
+from phr.sync.models import Run, Step
 from phr.sync.pipeline.context import Work
 
 T = TypeVar("T")
@@ -35,7 +37,7 @@ def references(work: Work, *, step: Step) -> None:
     client = work.client()
     refused: dict[str, str] = {}
     for _ in range(_ROUNDS):
-        wanted = [reference for reference in _referred(work) if reference not in refused]
+        wanted = [reference for reference in _referred(work, step=step) if reference not in refused]
         if not wanted:
             break
         for batch in _batches(wanted):
@@ -62,7 +64,7 @@ def fetch_attachments(work: Work, *, step: Step) -> None:
     _start(work, step=step)
     client = work.client()
     refused: dict[str, str] = {}
-    accept, wanted = _pointed_at(work)
+    accept, wanted = _pointed_at(work, step=step)
 
     def ask(url: str) -> Content:
         return client.binary(url, accept=accept[url])
@@ -105,24 +107,39 @@ def fetch_attachments(work: Work, *, step: Step) -> None:
     _finish(work, step=step, refused=refused)
 
 
-def _referred(work: Work) -> list[str]:
+def _referred(work: Work, *, step: Step) -> list[str]:
     with work.sight.open():
+        since = _since(work, step=step)
         found: set[str] = set()
-        for _, _, raw in queries.changed_since(
-            sight=work.sight, source_id=work.source.pk, since=work.run.created_at
-        ):
+        for _, _, raw in queries.changed_since(sight=work.sight, source_id=work.source.pk, since=since):
             found |= literal_references(raw, base_url=work.source.base_url)
         supporting = missing_references(found, known=())
         return store.missing(sight=work.sight, source=work.source, references=supporting)
 
 
-def _pointed_at(work: Work) -> tuple[dict[str, str], list[str]]:
+def _since(work: Work, *, step: Step) -> datetime:
+    """Return from when on what was stored has not been followed: after the last run that asked for all of it."""
+    settled = (
+        Step.objects.filter(
+            run__source=work.source, kind=step.kind, state__in=[Step.State.COMPLETE, Step.State.PARTIAL]
+        )
+        .exclude(reason__in=PASSING)
+        .order_by("-run__created_at")
+        .values_list("run__created_at", flat=True)
+        .first()
+    )
+    unsettled = Run.objects.filter(source=work.source)
+    if settled is not None:
+        unsettled = unsettled.filter(created_at__gt=settled)
+    return unsettled.earliest("created_at").created_at
+
+
+def _pointed_at(work: Work, *, step: Step) -> tuple[dict[str, str], list[str]]:
     """Return what to accept for each URL, and the URLs whose bytes are missing."""
     accept: dict[str, str] = {}
     with work.sight.open():
-        for _, _, raw in queries.changed_since(
-            sight=work.sight, source_id=work.source.pk, since=work.run.created_at
-        ):
+        since = _since(work, step=step)
+        for _, _, raw in queries.changed_since(sight=work.sight, source_id=work.source.pk, since=since):
             for found in attachments(raw):
                 if found.url is not None and not found.inline:
                     accept[found.url] = found.content_type
@@ -207,8 +224,12 @@ def _store(work: Work, *, step: Step, entries: Sequence[Entry]) -> None:
 
 
 def _finish(work: Work, *, step: Step, refused: dict[str, str]) -> None:
-    """End the step; what was not to be had is counted against what was wanted, with the commonest reason."""
-    reasons = sorted(refused.values(), key=list(refused.values()).count)
+    """End the step; what was not to be had is counted against what was wanted, with the commonest reason.
+
+    One that passes goes before those that last: it says that the next run asks again.
+    """
+    codes = list(refused.values())
+    reasons = sorted(codes, key=lambda code: (code in PASSING, codes.count(code)))
     with work.sight.open():
         lease.hold(work.lease)
         step.total_claimed = step.fetched + len(refused)
