@@ -15,7 +15,9 @@ from phr.core.ids import uuid7
 from phr.sources.models import Source
 
 _TYPE_LENGTH = 64
-_ID_LENGTH = 200  # the specification says 64; servers say otherwise
+ID_LENGTH = 200  # the specification says 64; servers say otherwise
+# Marks of the portal's own: what is longer is cut here, and stands whole in the body.
+VERSION_LENGTH, UPDATED_LENGTH = 200, 64
 
 
 class Resource(models.Model):
@@ -31,9 +33,9 @@ class Resource(models.Model):
         Source, on_delete=models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False
     )
     resource_type = models.CharField(max_length=_TYPE_LENGTH)
-    fhir_id = models.CharField(max_length=_ID_LENGTH)
-    version_id = models.CharField(max_length=200, blank=True)
-    last_updated = models.CharField(max_length=64, blank=True)
+    fhir_id = models.CharField(max_length=ID_LENGTH)
+    version_id = models.CharField(max_length=VERSION_LENGTH, blank=True)
+    last_updated = models.CharField(max_length=UPDATED_LENGTH, blank=True)
     number = models.PositiveIntegerField(default=1)
     raw_digest = models.BinaryField()
     # Of the content, made when the bytes differ for the first time (records.store).
@@ -75,8 +77,8 @@ class Version(models.Model):
     )
     resource_id = models.BigIntegerField()
     number = models.PositiveIntegerField()
-    version_id = models.CharField(max_length=200, blank=True)
-    last_updated = models.CharField(max_length=64, blank=True)
+    version_id = models.CharField(max_length=VERSION_LENGTH, blank=True)
+    last_updated = models.CharField(max_length=UPDATED_LENGTH, blank=True)
     raw_digest = models.BinaryField()
     digest = models.BinaryField(null=True)
     # Empty when only `meta` moved: the body is that of the version after it.

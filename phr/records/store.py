@@ -23,6 +23,7 @@ from connectors.fhir.bundle import Entry
 from connectors.fhir.digest import canonical_digest, jsonb_alters, raw_digest
 from phr.accounts.access import Sight
 from phr.core.ids import uuid7
+from phr.records.models import ID_LENGTH, UPDATED_LENGTH, VERSION_LENGTH
 from phr.records.queries import BODY_TEXT
 from phr.sources.models import Source
 
@@ -170,7 +171,8 @@ def _write(
 def _content(entry: Entry, raw: bytes, canonical: bytes | None) -> tuple[Any, ...]:
     """Return what a row holds of an entry, in the order of the temporary table."""
     kept = entry.raw if jsonb_alters(entry.raw) else None
-    return entry.version_id, entry.last_updated, raw, canonical, entry.raw.decode(), kept
+    marks = entry.version_id[:VERSION_LENGTH], entry.last_updated[:UPDATED_LENGTH]
+    return *marks, raw, canonical, entry.raw.decode(), kept
 
 
 def _sort_out(
@@ -180,9 +182,10 @@ def _sort_out(
     good: dict[tuple[str, str], Entry] = {}
     bad = []
     for entry in entries:
-        if entry.fault is not None:
+        fault = entry.fault or ("bad_id" if len(entry.id) > ID_LENGTH else None)
+        if fault is not None:
             whose = (uuid7(), sight.person_id, source.pk)
-            bad.append((*whose, entry.resource_type, entry.fault, raw_digest(entry.raw), entry.raw, now))
+            bad.append((*whose, entry.resource_type, fault, raw_digest(entry.raw), entry.raw, now))
         else:
             good[entry.resource_type, entry.id] = entry
     if bad:
