@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from connectors.errors import BadReply, EgressRefused, PortalError, SkipResource
+from concurrent.futures import ThreadPoolExecutor
+
+from connectors.errors import BadReply, EgressRefused, SkipResource
 from connectors.fhir.capability import Capability
 from connectors.fhir.plan import plan
 from connectors.fhir.query import Query
@@ -15,7 +17,7 @@ from phr.sync.pipeline.context import Work
 
 
 def steps_of(work: Work) -> list[Step]:
-    """Return the steps of the run in order, planning them first if it is new; raises RetryLater."""
+    """Return the steps of the run in order, planning them first if it is new; raises RetryLater, Fenced."""
     with work.sight.open():
         steps = list(Step.objects.filter(run=work.run).order_by("ordinal"))
         scope = Grant.objects.values_list("scope", flat=True).get(source=work.source)
@@ -58,9 +60,11 @@ def _plan(work: Work, *, scope: str, standing: Query) -> list[Step]:
 def _capability(work: Work) -> Capability | None:
     """Ask what the server offers; one that does not say so usably is asked for everything."""
     work.requests += 1
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="metadata") as pool:
+        asked = pool.submit(work.client().capability)
+        # A portal may take longer to answer than a lease lasts.
+        work.wait([asked])
     try:
-        return work.client().capability()
+        return asked.result()
     except (BadReply, SkipResource, EgressRefused):
         return None
-    except PortalError:
-        raise
