@@ -19,7 +19,7 @@ from phr.timeline.normalize import normalize, supporting_of, with_supporting
 from phr.timeline.project.members import member, text_key
 
 _DUE: Final = f"""
-    SELECT r.id, r.source_id, s.base_url, s.patient_fhir_id, r.resource_type, r.fhir_id, {BODY_TEXT}
+    SELECT r.id, r.source_id, s.base_url, s.patient_fhir_id, r.resource_type, r.fhir_id, {BODY_TEXT}, r.number
     FROM records_resource AS r JOIN sources_source AS s ON s.id = r.source_id AND s.person_id = r.person_id
     WHERE r.person_id = %s AND r.projection_due AND (%s::uuid IS NULL OR r.source_id = %s)
     ORDER BY r.id LIMIT %s
@@ -59,6 +59,12 @@ _WAITING: Final = """
         ) AS e
       ))
 """
+# Of a resource that was replaced after we had read it, the new version waits for the next batch.
+_DONE: Final = """
+    UPDATE records_resource AS r SET projection_due = false
+    FROM unnest(%s::bigint[], %s::int[]) AS t (id, number)
+    WHERE r.person_id = %s AND r.id = t.id AND r.number = t.number
+"""
 _SUPPORTING_TYPES: Final = frozenset(
     {"Practitioner", "PractitionerRole", "Organization", "Location", "Medication"}
 )
@@ -73,6 +79,7 @@ class _Due:
     resource_type: str
     fhir_id: str
     body: str
+    number: int
 
     @property
     def target(self) -> str:
@@ -88,8 +95,11 @@ def read_due(*, sight: Sight, source_id: uuid.UUID | None, limit: int) -> set[in
         return set()
     read = [(row, event) for row in batch for event in _events(row)]
     completed = _complete(sight=sight, read=read)
+    supporting = [(row, event) for row, event in completed if row.resource_type in _SUPPORTING_TYPES]
+    before = _load(sight=sight, wanted=[(row.source_id, row.target) for row, _ in supporting])
     touched = _write(sight=sight, batch=batch, events=completed)
-    arrived = [row for row in batch if row.resource_type in _SUPPORTING_TYPES]
+    # One that says what it said completes nothing anew; two that name each other would wake each other for ever.
+    arrived = [row for row, event in supporting if before.get((row.source_id, row.target)) != event]
     with connection.cursor() as cursor:
         if arrived:
             cursor.execute(
@@ -102,8 +112,7 @@ def read_due(*, sight: Sight, source_id: uuid.UUID | None, limit: int) -> set[in
                 },
             )
         cursor.execute(
-            "UPDATE records_resource SET projection_due = false WHERE person_id = %s AND id = ANY(%s)",
-            [sight.person_id, [row.resource_id for row in batch]],
+            _DONE, [[row.resource_id for row in batch], [row.number for row in batch], sight.person_id]
         )
     return touched
 
