@@ -6,10 +6,12 @@ import uuid
 from datetime import datetime
 
 from django.db import IntegrityError, connection, transaction
+from django.db.models import F
+from django.db.models.functions import Now
 
 from phr.accounts.access import Sight
 from phr.sources.models import Source
-from phr.sync.models import Due, Run
+from phr.sync.models import Due, Run, Step
 
 
 def request(
@@ -51,5 +53,15 @@ def _due(*, source: Source, due_at: datetime) -> None:
 
 
 def withdraw(*, source_id: uuid.UUID) -> None:
-    """Let the schedule forget a source (disconnected); its row stays, so that fences keep rising."""
-    Due.objects.filter(source_id=source_id).update(due_at=None)
+    """Let the schedule forget a disconnected source, and whoever works it write nothing more; the Sight is open.
+
+    The Due row stays, so that fences keep rising, and is written first: workers take their locks in this order.
+    """
+    Due.objects.filter(source_id=source_id).update(due_at=None, leased_until=None, fence=F("fence") + 1)
+    run = open_run(source_id=source_id)
+    if run is not None:
+        over = {"reason": "disconnected", "finished_at": Now()}
+        Run.objects.filter(pk=run.pk).update(state=Run.State.FAILED, **over)
+        Step.objects.filter(run=run, state__in=[Step.State.WAITING, Step.State.RUNNING]).update(
+            state=Step.State.FAILED, checkpoint=None, **over
+        )

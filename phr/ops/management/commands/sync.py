@@ -47,7 +47,7 @@ class Command(BaseCommand):
                     now=timezone.now(),
                 )
             if options["wait"]:
-                _work(source_id)
+                _work(source_id, run=run)
             with sight.open():
                 said = report(run_id=run.pk)
             failed += said["state"] == Run.State.FAILED
@@ -71,7 +71,7 @@ def _sources(options: dict[str, Any]) -> list[tuple[UUID, UUID]]:
     return found
 
 
-def _work(source_id: UUID) -> None:
+def _work(source_id: UUID, *, run: Run) -> None:
     """Work a source to the end of its run, as a worker would, waiting where the portal asks for it."""
     end = time.monotonic() + _PATIENCE_SECONDS
     while True:
@@ -80,12 +80,20 @@ def _work(source_id: UUID) -> None:
             return
         if outcome is session.Outcome.AGAIN:
             continue
+        if _is_over(run):
+            return  # another worker has brought it to its end
         due = Due.objects.filter(pk=source_id).first()
         if due is None or due.due_at is None:
             return
         # Busy: a running worker has it, or a killed one's lease must run out. Later: the portal asked for a pause.
         until = due.leased_until if outcome is session.Outcome.BUSY and due.leased_until else due.due_at
         time.sleep(min(max((until - timezone.now()).total_seconds(), 0.2), 5.0))
+
+
+def _is_over(run: Run) -> bool:
+    with access.for_work(person_id=run.person_id).open():
+        run.refresh_from_db()
+    return run.finished_at is not None
 
 
 def _words(said: dict[str, Any]) -> str:
