@@ -1,0 +1,50 @@
+"""A vendor is named in its profile, and nowhere in the code."""
+
+from __future__ import annotations
+
+import re
+
+from connectors.registry import load_registry
+from phr.ops.vendortable import markdown, vendors
+from tests.project.tree import ROOT, name, of
+
+# Parts of the profiles' names that are words of our trade; they say nothing about a vendor.
+PLAIN = frozenset({"another", "fhir", "generic", "health", "launcher", "on", "portal", "smart", "it"})
+BEGIN, END = "<!-- vendors: begin -->\n", "\n<!-- vendors: end -->"
+
+
+def vendor_words() -> list[str]:
+    """The ids of the profiles, and the words of their names."""
+    found: set[str] = set()
+    for profile in load_registry().values():
+        words = set(re.findall(r"[a-z]+", f"{profile.id} {profile.name}".lower()))
+        found |= words - PLAIN
+        if not words <= PLAIN or "_" in profile.id:
+            found.add(profile.id)
+    return sorted(found)
+
+
+def test_the_word_list_is_one() -> None:
+    assert len(vendor_words()) > len(load_registry())
+
+
+def test_no_vendor_is_named_in_the_code() -> None:
+    pattern = re.compile(rf"(?<![a-z])({'|'.join(vendor_words())})(?![a-z])", re.IGNORECASE)
+    found = [
+        f"{name(path)}:{number}: {match[0]}"
+        for path in of(
+            ".py", ".html", ".css", ".js", under=("connectors/", "phr/", "templates/", "manage.py")
+        )
+        # The sandbox plays vendors; what it knows of them comes from the profiles, but its family lives with them.
+        if not name(path).startswith("connectors/sandbox/")
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+        for match in pattern.finditer(line)
+    ]
+    assert found == []
+
+
+def test_the_readme_has_the_table_that_the_command_prints() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert readme.partition(BEGIN)[2].partition(END)[0] == markdown(vendors(load_registry().values())), (
+        "put the output of `manage.py vendors --markdown` between the markers"
+    )
