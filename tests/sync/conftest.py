@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from connectors.egress import Egress
@@ -19,10 +20,12 @@ from connectors.secret import Secret
 from phr.accounts import access
 from phr.accounts.models import User
 from phr.core.environment import DatabaseAddress
+from phr.sources import portals, registrations
 from phr.sources.flows.from_tokens import from_tokens
 from phr.sync import requests
-from phr.sync.models import Run
+from phr.sync.models import Run, Step
 from phr.sync.pipeline import session
+from phr.sync.reasons import sentence
 
 Serve = Callable[..., RunningPortal]
 Connect = Callable[..., uuid.UUID]
@@ -57,16 +60,18 @@ def person(committed: DatabaseAddress) -> access.Sight:
     return access.for_work(person_id=sight.person_id)
 
 
+def address_of(portal: RunningPortal) -> frozenset[tuple[str, int]]:
+    """Return what must be allowed to reach a portal."""
+    return frozenset({("127.0.0.1", portal.port)})
+
+
 @pytest.fixture
 def network() -> Iterator[Callable[..., Egress]]:
     """An egress that may reach the given portals."""
     with ExitStack() as stack:
 
         def allow(*portals: RunningPortal) -> Egress:
-            pairs = frozenset(
-                ("127.0.0.1", int(portal.base_url.split(":")[2].split("/")[0])) for portal in portals
-            )
-            return stack.enter_context(Egress(allow=pairs))
+            return stack.enter_context(Egress(allow=frozenset().union(*map(address_of, portals))))
 
         yield allow
 
@@ -78,6 +83,15 @@ def connect(person: access.Sight, network: Callable[..., Egress]) -> Connect:
     def to(
         portal: RunningPortal, *, patient: str = "pat", scope: str = "patient/*.read offline_access"
     ) -> uuid.UUID:
+        registrations.register(
+            profile_id=portal.profile_id,
+            portal=portals.add_portal(
+                profile_id=portal.profile_id, name=portal.name, base_url=portal.base_url
+            )[0],
+            client_id=portal.client_id,
+            secret=Secret(portal.client_secret) if portal.client_secret else None,
+            method=portal.client_method,
+        )
         reply = portal.issue_grant(patient_id=patient, scope=scope)
         source, _created = from_tokens(
             sight=person,
@@ -111,3 +125,61 @@ def sync(
             break
     with person.open():
         return Run.objects.get(pk=run.pk)
+
+
+def work_until_over(person: access.Sight, source_id: uuid.UUID, egress: Egress, *, rounds: int = 30) -> Run:
+    """Ask for a run and work it to its end, letting every pause that a portal causes pass at once."""
+    with person.open():
+        run = requests.request(
+            sight=person, source_id=source_id, trigger=Run.Trigger.PERSON, now=timezone.now()
+        )
+    for _ in range(rounds):
+        outcome = session.work(source_id=source_id, egress=egress, clock=timezone.now)
+        if outcome in {session.Outcome.DONE, session.Outcome.BUSY}:
+            break
+        let_time_pass(source_id)
+    with person.open():
+        return Run.objects.get(pk=run.pk)
+
+
+def let_time_pass(source_id: uuid.UUID) -> None:
+    """Let back-offs, leases and rings of a source lie in the past."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """UPDATE sync_due SET due_at = least(due_at, clock_timestamp()), rung_at = NULL,
+               leased_until = least(leased_until, clock_timestamp()) WHERE source_id = %s""",
+            [source_id],
+        )
+
+
+def said(person: access.Sight, run: Run, resource_type: str) -> tuple[str, str]:
+    """Return how a type ended in a run, and the sentence that its person reads about it."""
+    with person.open():
+        steps = list(Step.objects.filter(run=run))
+        found = [step for step in steps if resource_type in {step.resource_type, step.kind}]
+    worst = min(found, key=lambda step: (step.state == "complete", step.ordinal))
+    return worst.state, sentence(worst.reason)
+
+
+def stored(person: access.Sight) -> dict[tuple[uuid.UUID, str, str], tuple[int, bytes, str]]:
+    """Return every stored resource: its version, the digest of its bytes, and the transaction that wrote it."""
+    with person.open(), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT source_id, resource_type, fhir_id, number, raw_digest, xmin::text FROM records_resource"
+            " WHERE person_id = %s",
+            [person.person_id],
+        )
+        return {(row[0], row[1], row[2]): (row[3], bytes(row[4]), row[5]) for row in cursor.fetchall()}
+
+
+def timeline(person: access.Sight) -> dict[str, tuple[str, tuple[str, ...]]]:
+    """Return every fact by its id: its title, and the resources that say it."""
+    with person.open(), connection.cursor() as cursor:
+        cursor.execute(
+            """SELECT f.id::text, f.title, f.visit_id::text,
+                 array_agg(e.resource_type || '/' || e.fhir_id ORDER BY e.source_id, e.resource_type, e.fhir_id)
+               FROM timeline_fact AS f JOIN timeline_event AS e ON e.fact_id = f.id AND e.person_id = f.person_id
+               WHERE f.person_id = %s GROUP BY f.id, f.title, f.visit_id""",
+            [person.person_id],
+        )
+        return {row[0]: (f"{row[1]} in {row[2]}", tuple(row[3])) for row in cursor.fetchall()}
