@@ -3,7 +3,9 @@
 import base64
 import os
 
-os.environ.setdefault("PHR_SECRET_KEY", "a key for tests alone, which signs nothing that anybody keeps 0123456789")
+os.environ.setdefault(
+    "PHR_SECRET_KEY", "a key for tests alone, which signs nothing that anybody keeps 0123456789"
+)
 os.environ.setdefault("PHR_KEYRING", base64.urlsafe_b64encode(bytes(range(32))).decode())
 
 from phr.settings import *  # noqa: F403

@@ -69,6 +69,7 @@ def _register(portals: Sequence[Mapping[str, Any]]) -> None:
 
 def _connect(*, sight: Sight, portal: Mapping[str, Any], username: str, password: str) -> None:
     """Go through consent as a person would, and sync once; a chart that is connected already is left alone."""
+    assert sight.user_id is not None
     row = Portal.objects.get(base_url=portal["base_url"])
     with sight.open():
         if Source.objects.filter(portal=row).exists():

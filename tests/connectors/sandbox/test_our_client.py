@@ -107,7 +107,7 @@ def test_it_connects_crawls_refreshes_and_leaves(portal: OpenPortal, name: str) 
             granted=ScopeSet.parse(reply.scope),
             capability=fhir.capability(),
             patient_id=patient,
-            claims=dict(search_parameters(reply=reply, profile=profile)),
+            standing=search_parameters(reply=reply, profile=profile),
         )
         steps = tuple(step for step in steps if step.state == "run")
         got, refused = crawl(fhir, steps)

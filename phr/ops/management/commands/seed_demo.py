@@ -14,7 +14,9 @@ class Command(BaseCommand):
     help = "Make the demo's user and family, and connect them to the sandbox portals; `up --demo` calls it."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("portals", type=Path, metavar="PORTALS.json", help="what `sandbox --announce` wrote")
+        parser.add_argument(
+            "portals", type=Path, metavar="PORTALS.json", help="what `sandbox --announce` wrote"
+        )
 
     def handle(self, *_: object, **options: Any) -> None:
         demo.seed(json.loads(options["portals"].read_text(encoding="utf-8")))
