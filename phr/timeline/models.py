@@ -131,7 +131,13 @@ class Fact(models.Model):
                 fields=["person", "-sort_at", "-id"], condition=models.Q(visit_id=None), name="fact_timeline"
             ),
             # queries.timeline, filtered: every line, whether it stands in a visit or not.
-            models.Index(fields=["person", "kind", "-sort_at", "-id"], name="fact_by_kind"),
+            models.Index(fields=["person", "-sort_at", "-id"], name="fact_lines"),
+            # The same of one kind; with what the page counts by, so that its numbers need this index alone.
+            models.Index(
+                fields=["person", "kind", "-sort_at", "-id"],
+                include=["year", "sources", "visit_id"],
+                name="fact_by_kind",
+            ),
             # queries.visit: what belongs to a visit.
             models.Index(
                 fields=["person", "visit_id", "-sort_at", "-id"],

@@ -210,7 +210,12 @@ class Migration(migrations.Migration):
                         fields=["person", "-sort_at", "-id"],
                         name="fact_timeline",
                     ),
-                    models.Index(fields=["person", "kind", "-sort_at", "-id"], name="fact_by_kind"),
+                    models.Index(fields=["person", "-sort_at", "-id"], name="fact_lines"),
+                    models.Index(
+                        fields=["person", "kind", "-sort_at", "-id"],
+                        include=["year", "sources", "visit_id"],
+                        name="fact_by_kind",
+                    ),
                     models.Index(
                         condition=models.Q(("visit_id__isnull", False)),
                         fields=["person", "visit_id", "-sort_at", "-id"],

@@ -67,17 +67,19 @@ def timeline_page(*, sight: Sight, filters: TimelineFilters, limit: int = 40) ->
     everything = Fact.objects.filter(person_id=sight.person_id)
     fitting = _narrow(everything, filters)
     rows = fitting if filters.any else fitting.filter(visit_id=None)
-    page = list(_after(rows, filters.after).order_by("-sort_at", "-id")[: limit + 1])
+    # Evidence belongs to the fact's own page, and can be long.
+    page = list(_after(rows, filters.after).defer("evidence").order_by("-sort_at", "-id")[: limit + 1])
     shown, more = page[:limit], len(page) > limit
     cards = {} if filters.any else _cards(sight=sight, visits=shown, marks=marks)
-    per_year = dict(rows.values_list("year").annotate(count=Count("id")).order_by())
+    counts = _counts(everything, filters)
+    per_year = _per_year(counts, filters)
     return TimelinePage(
         years=tuple(_years(shown, cards=cards, per_year=per_year, marks=marks)),
         next_cursor=_Cursor(shown[-1].sort_at, shown[-1].id).text() if more else None,
-        kinds=_kind_facets(everything, filters),
-        sources=_source_facets(everything, filters, marks),
+        kinds=_kind_facets(counts, filters),
+        sources=_source_facets(counts, filters, marks),
         density=_density(per_year),
-        total=fitting.count(),
+        total=sum(each.count for each in counts if each.of_kinds and each.of_sources),
         missing=(),
         filters=filters,
     )
@@ -151,32 +153,83 @@ def _cards(
     }
 
 
-def _kind_facets(facts: QuerySet[Fact], filters: TimelineFilters) -> tuple[Facet, ...]:
-    counts = dict(
-        _narrow(facts, replace(filters, kinds=())).values_list("kind").annotate(count=Count("id")).order_by()
+@dataclass(frozen=True, slots=True)
+class _Count:
+    """How many facts are alike in all that the page counts by, and whether the chosen kinds and sources hold them."""
+
+    kind: str
+    year: int | None
+    sources: frozenset[uuid.UUID]
+    alone: bool
+    count: int
+    of_kinds: bool
+    of_sources: bool
+
+
+def _counts(facts: QuerySet[Fact], filters: TimelineFilters) -> list[_Count]:
+    """Return every number of the page in one scan, of an index alone where no word is searched for.
+
+    A facet counts without its own choice, so what is chosen among kinds and sources is applied here.
+    """
+    chosen = frozenset(_ids(filters.sources))
+    rows = (
+        _narrow(facts, replace(filters, kinds=(), sources=()))
+        .annotate(alone=Q(visit_id__isnull=True))
+        .values_list("kind", "year", "sources", "alone")
+        .annotate(count=Count("*"))
+        .order_by()
     )
+    return [
+        _Count(
+            kind=kind,
+            year=year,
+            sources=frozenset(sources),
+            alone=alone,
+            count=count,
+            of_kinds=not filters.kinds or kind in filters.kinds,
+            of_sources=not filters.sources or not chosen.isdisjoint(sources),
+        )
+        for kind, year, sources, alone, count in rows
+    ]
+
+
+def _per_year(counts: Iterable[_Count], filters: TimelineFilters) -> dict[int | None, int]:
+    per_year: dict[int | None, int] = defaultdict(int)
+    for each in counts:
+        if each.of_kinds and each.of_sources and (each.alone or filters.any):
+            per_year[each.year] += each.count
+    return per_year
+
+
+def _kind_facets(counts: Iterable[_Count], filters: TimelineFilters) -> tuple[Facet, ...]:
+    found: dict[str, int] = defaultdict(int)
+    for each in counts:
+        found[each.kind] += each.count if each.of_sources else 0
     return tuple(
         Facet(
             key="kind",
             name=_(kind.plural),
-            count=counts.get(kind, 0),
+            count=found.get(kind, 0),
             selected=kind in filters.kinds,
             url_value=kind,
         )
         for kind in Kind
-        if counts.get(kind) or kind in filters.kinds
+        if found.get(kind) or kind in filters.kinds
     )
 
 
 def _source_facets(
-    facts: QuerySet[Fact], filters: TimelineFilters, marks: Mapping[uuid.UUID, SourceChip]
+    counts: Iterable[_Count], filters: TimelineFilters, marks: Mapping[uuid.UUID, SourceChip]
 ) -> tuple[Facet, ...]:
-    narrowed = _narrow(facts, replace(filters, sources=()))
+    found: dict[uuid.UUID, int] = defaultdict(int)
+    for each in counts:
+        for source_id in each.sources:
+            found[source_id] += each.count if each.of_kinds else 0
     return tuple(
         Facet(
             key="source",
             name=mark.name,
-            count=narrowed.filter(sources__contains=[source_id]).count(),
+            count=found.get(source_id, 0),
             selected=mark.id in filters.sources,
             url_value=mark.id,
         )
