@@ -82,8 +82,19 @@ class Work:
             rejected=self._bearer if rejected else None,
         )
 
-    def reauthorize(self, error: Reauthorize, *, once: set[int], ordinal: int) -> None:
-        """Refresh after a rejected token, once a step; raises the error again when that was tried."""
+    @property
+    def bearer(self) -> Secret | None:
+        """The token that a request sent now carries."""
+        return self._bearer
+
+    def reauthorize(self, error: Reauthorize, *, sent: Secret | None, once: set[int], ordinal: int) -> None:
+        """Refresh after a rejected token, once a step; raises the error again when that was tried.
+
+        ``sent``: the token that was rejected. Requests that were under way together are rejected together: the
+        first of them has it renewed, and the others are sent again with the new one.
+        """
+        if sent is not self._bearer:
+            return
         if ordinal in once:
             raise error
         once.add(ordinal)

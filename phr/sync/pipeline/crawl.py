@@ -27,6 +27,8 @@ class _Active:
 
     step: Step
     url: str
+    # The token it is sent with.
+    bearer: Secret | None = None
     seen: set[str] = field(default_factory=set)
 
 
@@ -75,7 +77,7 @@ def _begin(work: Work, *, step: Step) -> _Active:
             lease.hold(work.lease)
             step.state, step.started_at = Step.State.RUNNING, work.clock()
             step.save(update_fields=["state", "started_at"])
-    return _Active(step=step, url=url)
+    return _Active(step=step, url=url, bearer=work.bearer)
 
 
 def _first_url(work: Work, step: Step) -> str:
@@ -99,7 +101,8 @@ def _answered(
     try:
         page = future.result()
     except Reauthorize as error:
-        work.reauthorize(error, once=retried, ordinal=step.ordinal)
+        work.reauthorize(error, sent=current.bearer, once=retried, ordinal=step.ordinal)
+        current.bearer = work.bearer
         active[pool.submit(_fetch, client, current)] = current
         return
     except PortalError as error:
@@ -117,7 +120,7 @@ def _answered(
         total_means=work.profile.search.total,
     )
     if isinstance(verdict, decide.NextPage) and not work.out_of_time:
-        following = _Active(step=step, url=verdict.url, seen=current.seen)
+        following = _Active(step=step, url=verdict.url, bearer=work.bearer, seen=current.seen)
         active[pool.submit(_fetch, client, following)] = following
     _store(work, step=step, entries=page.entries, total=page.total, matched=matched, verdict=verdict)
 

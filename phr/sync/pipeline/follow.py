@@ -159,10 +159,11 @@ def _together(
             return error
 
     with ThreadPoolExecutor(max_workers=work.profile.limits.connections, thread_name_prefix="follow") as pool:
+        sent = work.bearer
         answers = _all(work, pool=pool, attempt=attempt, items=items)
         rejected = [answer for _, answer in answers if isinstance(answer, Reauthorize)]
         if rejected:
-            work.reauthorize(rejected[0], once=set(), ordinal=ordinal)
+            work.reauthorize(rejected[0], sent=sent, once=set(), ordinal=ordinal)
             answers = _all(work, pool=pool, attempt=attempt, items=items)
             for _, answer in answers:
                 if isinstance(answer, Reauthorize):
