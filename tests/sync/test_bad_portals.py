@@ -214,7 +214,7 @@ def test_a_refusal_in_the_middle_of_the_pages(
     person: Sight, serve_portal: Serve, connect: Connect, network: Network
 ) -> None:
     portal = serve_portal([PATIENT, *results(250)])
-    source_id, egress = connect(portal), network(portal)
+    source_id = connect(portal)
 
     class Turning(Egress):
         """After the first page of results their portal refuses them."""
