@@ -13,6 +13,7 @@ from phr.ops.embedded.errors import EmbeddedError
 # These neither read nor write a record: they run without a database, and with keys of the moment.
 _WITHOUT_DATA = frozenset(
     {
+        "bench",
         "check",
         "check_portal",
         "collectstatic",
@@ -23,6 +24,7 @@ _WITHOUT_DATA = frozenset(
         "makemessages",
         "makemigrations",
         "sandbox",
+        "shots",
         "vendors",
         "version",
     }
