@@ -101,7 +101,7 @@ def fetch_attachments(work: Work, *, step: Step) -> None:
                 )
                 step.fetched += 1
                 step.created += 1
-            step.save(update_fields=["fetched", "created"])
+            step.save(update_fields=["attempts", "fetched", "created"])
         if postponed:
             return
     _finish(work, step=step, refused=refused)
