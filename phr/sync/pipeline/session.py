@@ -179,9 +179,9 @@ def _finish(work: Work) -> Outcome:
 
 
 def _pause(work: Work) -> Outcome:
-    """Let go of the source until its next ring: at once when only time was up, later when the portal was busy."""
+    """Let go of the source until its next ring: at once when only our time was up, later when the portal was busy."""
     now = work.clock()
-    later = bool(work.deferred) and not work.out_of_time
+    later = bool(work.deferred)
     failures = work.lease.failures + 1 if later else work.lease.failures
     due_at = schedule.after_failure(failures=failures, asked=work.asked, now=now) if later else now
     with work.sight.open():
