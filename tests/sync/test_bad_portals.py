@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import uuid
 from collections.abc import Callable, Sequence
@@ -15,12 +14,11 @@ from django.utils import timezone
 from connectors.egress import Egress, Reply
 from connectors.sandbox import Fault, RunningPortal
 from phr.accounts.access import Sight
-from phr.records.models import Quarantine, Resource
+from phr.records.models import Resource
 from phr.sources.models import Source
 from phr.sync import queries, requests
 from phr.sync.models import Due, Run, Step
 from phr.sync.pipeline import session
-from phr.timeline.models import Fact
 from tests.sync.conftest import (
     Connect,
     Serve,
@@ -352,102 +350,17 @@ def test_an_internal_error_every_time(house: Callable[..., House]) -> None:
     assert there.untouched()
 
 
-def test_what_others_refer_to_is_fetched_by_the_next_run_where_this_one_could_not(
-    person: Sight, serve_portal: Serve, connect: Connect, network: Network
-) -> None:
-    portal = serve_portal(SMALL)
-    portal.set_faults(Fault(kind="status", status=503, times=None, where="Practitioner"))
-    source_id, egress = connect(portal), network(portal)
-    run = work_until_over(person, source_id, egress)
-    assert said(person, run, "references") == (
-        "partial",
-        f"The portal had an internal error. {AGAIN_ON_SCHEDULE}",
-    )
-    portal.set_faults()
-    run = work_until_over(person, source_id, egress)
-    assert said(person, run, "references") == ("complete", "")
-    with person.open():
-        assert Resource.objects.filter(resource_type="Practitioner", fhir_id="doc").exists()
-
-
-def test_what_the_portal_does_not_have_is_not_asked_for_at_every_sync(
-    person: Sight, serve_portal: Serve, connect: Connect, network: Network
-) -> None:
-    portal = serve_portal([PATIENT, visit(doctor="nobody")])
-    source_id, egress = connect(portal), network(portal)
-    first = work_until_over(person, source_id, egress)
-    assert said(person, first, "references") == (
-        "partial",
-        "This portal does not offer it, or no longer has it.",
-    )
-    work_until_over(person, source_id, egress)
-    assert sum(each.path.endswith("/Practitioner/nobody") for each in portal.requests()) == 1
-
-
-# ---- resources
-
-
-def test_one_bad_resource_among_a_hundred(
-    person: Sight, serve_portal: Serve, connect: Connect, network: Network
-) -> None:
-    portal = serve_portal([PATIENT, *results(99)])
-    portal.set_faults(
-        Fault(
-            kind="bad_resource",
-            times=None,
-            where="Observation",
-            body=b'{"resourceType":"Observation","id":"bad","note":"\\u0000"}',
+def test_a_pause_that_is_asked_for_is_kept_when_our_own_time_is_up(house: Callable[..., House]) -> None:
+    there = house()
+    there.portal.set_faults(Fault(kind="status", status=429, retry_after="120", where="Condition"))
+    there.portal.set_latency(80)
+    with there.person.open():
+        requests.request(
+            sight=there.person, source_id=there.source_id, trigger=Run.Trigger.PERSON, now=timezone.now()
         )
-    )
-    source_id = connect(portal)
-    run = sync(person, source_id, network(portal))
-    assert run.state == Run.State.COMPLETE
-    with person.open():
-        assert Resource.objects.filter(resource_type="Observation").count() == 99
-        kept = Quarantine.objects.get()
-        assert (kept.resource_type, kept.reason) == ("Observation", "nul_character")
-        assert bytes(kept.raw).startswith(b'{"resourceType":"Observation","id":"bad"')
-        page = queries.quarantine_page(sight=person, source_id=source_id)
-        card = queries.source_cards(sight=person, now=timezone.now())[0]
-    assert page is not None
-    assert page.lines[0].reason == "It holds a character that no text may hold."
-    assert card.quarantined == 1
-
-
-LONG = "x" * 300
-
-
-@pytest.mark.parametrize(
-    "odd",
-    [
-        problem("a" * 250),
-        problem("long-version", meta={"versionId": LONG}),
-        problem("long-date", meta={"lastUpdated": LONG}),
-        problem("long-visit", encounter={"reference": f"Encounter/{'v' * 255}"}),
-        problem("long-reference", recorder={"reference": f"Practitioner/{LONG}{LONG}"}),
-        problem("long-status", clinicalStatus={"text": LONG}),
-        problem("first-year", onsetDateTime="0001-01-01T00:00:00+14:00"),
-        problem("last-year", onsetDateTime="9999-12-31T23:59:59-12:00"),
-        problem("long-onset", onsetDateTime=f"2019-05 {LONG}"),
-        result(7, valueQuantity={"value": 1, "unit": LONG}),
-        result(7, valueQuantity={"value": 10**60}),
-        {**problem("nameless"), "code": {"coding": [{"system": LONG * 20, "code": LONG * 20}]}},
-        {**problem("wordy"), "code": {"text": "word " * 20_000}},
-    ],
-    ids=lambda odd: next(iter([odd["id"][:20]])),
-)
-def test_one_odd_resource_stops_nothing(
-    person: Sight, serve_portal: Serve, connect: Connect, network: Network, odd: dict[str, Any]
-) -> None:
-    portal = serve_portal([PATIENT, visit(), DOCTOR])
-    portal.set_faults(
-        Fault(kind="bad_resource", times=None, where=odd["resourceType"], body=json.dumps(odd).encode())
-    )
-    run = sync(person, connect(portal), network(portal))
-    assert run.state == Run.State.COMPLETE
-    with person.open():
-        assert Fact.objects.filter(title="Follow-up").exists()
-        kept = Resource.objects.filter(resource_type=odd["resourceType"]).count()
-        assert kept + Quarantine.objects.count() == 1
-        assert not Resource.objects.filter(projection_due=True).exists()
-        assert len(list(Fact.objects.all())) == 1 + kept, "every fact can be read again"
+    began = timezone.now()
+    outcome = session.work(source_id=there.source_id, egress=there.egress, clock=timezone.now, budget=0.3)
+    assert outcome is session.Outcome.LATER
+    due_at = Due.objects.get(pk=there.source_id).due_at
+    assert due_at is not None
+    assert due_at >= began + timedelta(seconds=120)

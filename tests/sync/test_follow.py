@@ -1,0 +1,93 @@
+"""What resources point at: people, places and files, fetched by the run that can."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+
+from connectors.egress import Egress
+from connectors.sandbox import Fault
+from phr.accounts.access import Sight
+from phr.core.crypto import unseal_bytes
+from phr.records.models import Attachment, Resource
+from tests.sync.conftest import Connect, Serve, said, work_until_over
+from tests.sync.records import DOCTOR, PATIENT, problem, visit
+
+Network = Callable[..., Egress]
+AGAIN_ON_SCHEDULE = "We ask again on schedule."
+SMALL = [PATIENT, problem(), visit(), DOCTOR]
+LETTER = b"Dear Rosa, all is well."
+DOCUMENTS = [
+    PATIENT,
+    {
+        "resourceType": "DocumentReference",
+        "id": "letter",
+        "status": "current",
+        "type": {"text": "Letter"},
+        "subject": {"reference": "Patient/pat"},
+        "date": "2024-03-01T10:00:00Z",
+        "content": [{"attachment": {"contentType": "text/plain", "url": "Binary/letter"}}],
+    },
+    {
+        "resourceType": "Binary",
+        "id": "letter",
+        "contentType": "text/plain",
+        "securityContext": {"reference": "Patient/pat"},
+        "data": base64.b64encode(LETTER).decode(),
+    },
+]
+
+
+def test_what_others_refer_to_is_fetched_by_the_next_run_where_this_one_could_not(
+    person: Sight, serve_portal: Serve, connect: Connect, network: Network
+) -> None:
+    portal = serve_portal(SMALL)
+    portal.set_faults(Fault(kind="status", status=503, times=None, where="Practitioner"))
+    source_id, egress = connect(portal), network(portal)
+    run = work_until_over(person, source_id, egress)
+    assert said(person, run, "references") == (
+        "partial",
+        f"The portal had an internal error. {AGAIN_ON_SCHEDULE}",
+    )
+    portal.set_faults()
+    run = work_until_over(person, source_id, egress)
+    assert said(person, run, "references") == ("complete", "")
+    with person.open():
+        assert Resource.objects.filter(resource_type="Practitioner", fhir_id="doc").exists()
+
+
+def test_what_the_portal_does_not_have_is_not_asked_for_at_every_sync(
+    person: Sight, serve_portal: Serve, connect: Connect, network: Network
+) -> None:
+    portal = serve_portal([PATIENT, visit(doctor="nobody")])
+    source_id, egress = connect(portal), network(portal)
+    first = work_until_over(person, source_id, egress)
+    assert said(person, first, "references") == (
+        "partial",
+        "This portal does not offer it, or no longer has it.",
+    )
+    work_until_over(person, source_id, egress)
+    assert sum(each.path.endswith("/Practitioner/nobody") for each in portal.requests()) == 1
+
+
+def test_a_file_that_could_not_be_fetched_is_fetched_by_the_next_run(
+    person: Sight, serve_portal: Serve, connect: Connect, network: Network
+) -> None:
+    portal = serve_portal(DOCUMENTS)
+    portal.set_faults(Fault(kind="status", status=503, times=None, where="Binary"))
+    source_id, egress = connect(portal), network(portal)
+    run = work_until_over(person, source_id, egress)
+    assert said(person, run, "attachments") == (
+        "partial",
+        f"The portal had an internal error. {AGAIN_ON_SCHEDULE}",
+    )
+    portal.set_faults()
+    run = work_until_over(person, source_id, egress)
+    assert said(person, run, "attachments") == ("complete", "")
+    with person.open():
+        kept = Attachment.objects.get()
+        assert kept.state == Attachment.State.STORED
+        assert unseal_bytes(kept, "body") == LETTER
+    asked = sum("/Binary/" in each.path for each in portal.requests())
+    work_until_over(person, source_id, egress)
+    assert sum("/Binary/" in each.path for each in portal.requests()) == asked, "it is fetched once"
