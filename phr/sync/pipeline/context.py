@@ -40,6 +40,8 @@ class Work:
     clock: Clock
     budget: float
     requests: int = 0
+    # Whether anything was stored: failures before that are not in a row with those after it.
+    progressed: bool = False
     # What the portal asked us to wait, in seconds, and the steps that stopped for it.
     asked: float | None = None
     deferred: set[int] = field(default_factory=set)
@@ -49,6 +51,11 @@ class Work:
     @property
     def out_of_time(self) -> bool:
         return time.monotonic() - self.started > self.budget
+
+    @property
+    def failures(self) -> int:
+        """How many sessions in a row came to nothing, this one included."""
+        return 1 + (0 if self.progressed else self.lease.failures)
 
     def wait(self, futures: Iterable[Future[T]]) -> set[Future[T]]:
         """Wait for the first of them, and keep the lease meanwhile; raises Fenced."""

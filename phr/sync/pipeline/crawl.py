@@ -158,6 +158,7 @@ def _store(
         else:
             _end(work, step=step, state=verdict.state, reason=verdict.reason)
         step.save()
+    work.progressed = True
 
 
 def _settle(work: Work, *, step: Step, verdict: decide.End | decide.Later | decide.Again) -> None:

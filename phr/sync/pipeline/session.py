@@ -182,7 +182,7 @@ def _pause(work: Work) -> Outcome:
     """Let go of the source until its next ring: at once when only our time was up, later when the portal was busy."""
     now = work.clock()
     later = bool(work.deferred)
-    failures = work.lease.failures + 1 if later else work.lease.failures
+    failures = work.failures if later else work.failures - 1
     due_at = schedule.after_failure(failures=failures, asked=work.asked, now=now) if later else now
     with work.sight.open():
         lease.hold(work.lease)
@@ -194,7 +194,7 @@ def _pause(work: Work) -> Outcome:
 def _put_off(work: Work, error: PortalError) -> Outcome:
     """Try the whole run again later; after enough of that it failed, and its schedule goes on."""
     now = work.clock()
-    failures = work.lease.failures + 1
+    failures = work.failures
     asked = error.after if isinstance(error, RetryLater) else None
     over = decide.after_error(error, attempts=failures, pages=0)
     with work.sight.open():
