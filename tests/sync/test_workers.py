@@ -14,6 +14,7 @@ from django.db import connections
 from django.utils import timezone
 
 from connectors.egress import Egress, Reply
+from connectors.sandbox import Fault
 from phr.accounts.access import Sight
 from phr.sources.flows.disconnect import disconnect
 from phr.sources.models import Source
@@ -287,3 +288,23 @@ def test_a_record_that_is_gone_is_no_crash_for_ever(
         outcome = session.work(source_id=source_id, egress=egress, clock=timezone.now)
     assert outcome is session.Outcome.BUSY
     assert not Due.objects.filter(pk=source_id, due_at__isnull=False).exists()
+
+
+def test_failures_are_in_a_row_only_where_nothing_came_between(
+    person: Sight, serve_portal: Serve, connect: Connect, network: Network
+) -> None:
+    portal = serve_portal(RECORD)
+    source_id, egress = connect(portal), network(portal)
+    run = ask(person, source_id)
+    failures = []
+    for _session in range(2):
+        portal.set_faults(Fault(kind="status", status=429, where="Condition"))
+        session.work(source_id=source_id, egress=egress, clock=timezone.now)
+        failures.append(Due.objects.get(pk=source_id).failures)
+        let_time_pass(source_id)
+    assert failures == [1, 2], "in the second session there was nothing else to ask"
+    with person.open():
+        Step.objects.filter(run=run, resource_type="Encounter").update(state=Step.State.WAITING)
+    portal.set_faults(Fault(kind="status", status=429, where="Condition"))
+    session.work(source_id=source_id, egress=egress, clock=timezone.now)
+    assert Due.objects.get(pk=source_id).failures == 1, "a page came"
