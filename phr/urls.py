@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from allauth.account.decorators import secure_admin_login
 from django.conf import settings
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
 from phr.ops import health
 from phr.web.views import connect, home, people, sources, timeline
+
+# Operators come in by the same door: Django's own form knows neither the second step nor the limits on tries.
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 
 handler400 = "phr.web.views.errors.bad_request"
 handler403 = "phr.web.views.errors.forbidden"
