@@ -312,7 +312,8 @@ def _run_line(run: Run, steps: Sequence[Step], *, now: datetime) -> RunLine:
         state=_RUN_STATES[Run.State(run.state)],
         state_text=str(Run.State(run.state).label),
         summary=summary,
-        seconds_text=ngettext("%(n)s second", "%(n)s seconds", round(seconds)) % {"n": round(seconds)},
+        seconds_text=ngettext("%(n)s second", "%(n)s seconds", max(round(seconds), 1))
+        % {"n": max(round(seconds), 1)},
         requests=run.requests,
         problems=tuple(
             [sentence(run.reason)]
@@ -351,13 +352,13 @@ def _scope_words(scope: str) -> tuple[str, ...]:
     words = []
     for item in scope.split():
         if item in {"openid", "fhirUser", "profile"}:
-            words.append(_("who you are at the portal"))
+            words.append(_("Your sign-in there"))
         elif item == "offline_access":
-            words.append(_("to stay connected while you are away"))
+            words.append(_("Staying connected while you are away"))
         elif "/" in item and not item.startswith("launch/"):
             resource_type = item.partition("/")[2].partition(".")[0]
             words.append(
-                _("everything in your record")
+                _("Everything in your record")
                 if resource_type == "*"
                 else type_label(resource_type, "search")
             )

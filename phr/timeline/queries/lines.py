@@ -32,13 +32,21 @@ def line(fact: Fact, marks: Mapping[uuid.UUID, SourceChip]) -> FactLine:
         date=date_text(written=fact.date_text, precision=fact.precision, starts=fact.sort_at),
         detail=fact.detail,
         value=fact.value,
-        unit=fact.unit,
+        unit=_readable(fact.unit),
         flag=cast("FlagName", fact.flag),
         flag_text=fact.flag_text,
         chips=tuple(marks[source] for source in fact.sources if source in marks),
         conflict=bool(fact.conflicts),
         status_text=fact.status.replace("-", " ") if fact.status in _TOLD else "",
     )
+
+
+def _readable(unit: str) -> str:
+    """Return a unit without the marks that only a machine needs: UCUM's mL/min/{1.73_m2} is mL/min/1.73 m2.
+
+    https://ucum.org/ucum#section-Curly-Braces; the fact's page shows the raw resource, as it was sent.
+    """
+    return unit.translate({ord("{"): None, ord("}"): None, ord("_"): " "}) if "{" in unit else unit
 
 
 # Statuses that change what a line means; the ordinary ones (final, completed, active) go without saying.

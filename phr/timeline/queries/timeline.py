@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import uuid
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
@@ -31,7 +31,7 @@ from phr.timeline.queries.shapes import (
     YearDensity,
 )
 
-# What a visit's card shows before "n more".
+# What a visit's card shows before "n more"; one more than that is shown, not counted.
 CARD_LINES: Final = 6
 
 
@@ -134,20 +134,22 @@ def _cards(
     """Return a card for each visit of the page, in two queries whatever their number."""
     heads = {fact.id: fact for fact in visits if fact.kind == Kind.VISIT}
     inside = Fact.objects.filter(person_id=sight.person_id, visit_id__in=list(heads))
-    counts = dict(inside.values_list("visit_id").annotate(count=Count("id")).order_by())
+    counts: Counter[uuid.UUID | None] = Counter(
+        dict(inside.values_list("visit_id").annotate(count=Count("id")).order_by())
+    )
     ranked = inside.annotate(
         place=Window(
             RowNumber(), partition_by=[F("visit_id")], order_by=[F("sort_at").desc(), F("id").desc()]
         )
-    ).filter(place__lte=CARD_LINES)
+    ).filter(place__lte=CARD_LINES + 1)
     lines = defaultdict(list)
     for fact in ranked.order_by("visit_id", "place"):
         lines[fact.visit_id].append(line(fact, marks))
     return {
         visit_id: VisitCard(
             fact=line(fact, marks),
-            lines=tuple(lines[visit_id]),
-            more=max(counts.get(visit_id, 0) - CARD_LINES, 0),
+            lines=tuple(lines[visit_id][: None if counts[visit_id] == CARD_LINES + 1 else CARD_LINES]),
+            more=counts[visit_id] - CARD_LINES if counts[visit_id] > CARD_LINES + 1 else 0,
         )
         for visit_id, fact in heads.items()
     }
