@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import parse_qsl, urljoin, urlsplit
 
+from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.utils import timezone
 
@@ -40,6 +41,8 @@ def seed(portals: Sequence[Mapping[str, Any]]) -> None:
     """Make what is missing of the demo, and sync what it connected."""
     _register(portals)
     user = User.objects.filter(email=EMAIL).first() or User.objects.create_user(EMAIL, PASSWORD)
+    # Ours to say: it is no address that mail could be sent to.
+    EmailAddress.objects.get_or_create(user=user, email=EMAIL, defaults={"primary": True, "verified": True})
     people = {sight.name: sight for sight in access.people_of(user=user, now=timezone.now())}
     made = family(seed=1, until=timezone.now().date())
     for place, person in enumerate(made.people):
