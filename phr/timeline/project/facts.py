@@ -27,8 +27,9 @@ _NEIGHBOURS: Final = """
 _LOAD: Final = """
     SELECT e.id, e.source_id, s.base_url, s.patient_fhir_id, e.resource_type, e.fhir_id, e.exclusion, e.fact_id,
         e.data::text
-    FROM timeline_event AS e JOIN sources_source AS s ON s.id = e.source_id AND s.person_id = e.person_id
-    WHERE e.person_id = %s AND e.id = ANY(%s)
+    FROM unnest(%s::bigint[]) AS wanted (id) CROSS JOIN LATERAL (
+        SELECT * FROM timeline_event WHERE person_id = %s AND id = wanted.id OFFSET 0
+    ) AS e JOIN sources_source AS s ON s.id = e.source_id AND s.person_id = e.person_id
 """
 _COLUMNS: Final = (
     ("id", "uuid"),
@@ -145,7 +146,7 @@ def _closure(*, sight: Sight, touched: Iterable[int]) -> set[int]:
 
 def _load(*, sight: Sight, event_ids: Iterable[int]) -> list[_Row]:
     with connection.cursor() as cursor:
-        cursor.execute(_LOAD, [sight.person_id, list(event_ids)])
+        cursor.execute(_LOAD, [list(event_ids), sight.person_id])
         loaded = cursor.fetchall()
     rows = []
     for event_id, source_id, base_url, patient, resource_type, fhir_id, exclusion, held_by, data in loaded:
@@ -212,11 +213,14 @@ def _place(*, sight: Sight, rows: Sequence[_Row], placed: Mapping[int, uuid.UUID
     events = [event_id for event_id, _ in moved]
     with connection.cursor() as cursor:
         cursor.execute(
-            # The ids twice: the array lets Postgres start from them whatever it knows of the table.
-            """UPDATE timeline_event AS e SET fact_id = t.fact_id
-               FROM unnest(%s::bigint[], %s::uuid[]) AS t (event_id, fact_id)
-               WHERE e.person_id = %s AND e.id = t.event_id AND e.id = ANY(%s)""",
-            [events, [identity for _, identity in moved], sight.person_id, events],
+            """UPDATE timeline_event AS e SET fact_id = t.fact_id FROM (
+                   SELECT found.place, moved.fact_id FROM unnest(%s::bigint[], %s::uuid[]) AS moved (id, fact_id)
+                   CROSS JOIN LATERAL (
+                       SELECT ctid AS place FROM timeline_event WHERE person_id = %s AND id = moved.id OFFSET 0
+                   ) AS found
+               ) AS t
+               WHERE e.ctid = t.place""",
+            [events, [identity for _, identity in moved], sight.person_id],
         )
 
 

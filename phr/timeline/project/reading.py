@@ -18,10 +18,13 @@ from phr.timeline.merge import block_keys
 from phr.timeline.normalize import normalize, supporting_of, with_supporting
 from phr.timeline.project.members import member, text_key
 
+# IS NOT DISTINCT FROM, which no index knows: the source would draw the planner to the natural key, and to reading all
+# that the source ever brought for each batch, where the index of what is due has the batch at its head.
 _DUE: Final = f"""
     SELECT r.id, r.source_id, s.base_url, s.patient_fhir_id, r.resource_type, r.fhir_id, {BODY_TEXT}, r.number
     FROM records_resource AS r JOIN sources_source AS s ON s.id = r.source_id AND s.person_id = r.person_id
-    WHERE r.person_id = %s AND r.projection_due AND (%s::uuid IS NULL OR r.source_id = %s)
+    WHERE r.person_id = %s AND r.projection_due
+      AND (%s::uuid IS NULL OR r.source_id IS NOT DISTINCT FROM %s)
     ORDER BY r.id LIMIT %s
 """  # noqa: S608 - a constant of ours
 # LATERAL with OFFSET 0, here and in facts: a look-up by key for each row asked for. Left to choose, and without
@@ -42,7 +45,7 @@ _UPSERT: Final = """
         AS t
     ON CONFLICT (person_id, resource_id, ordinal) DO UPDATE SET kind = excluded.kind, exclusion = excluded.exclusion,
         visit_ref = excluded.visit_ref, data = excluded.data
-    RETURNING id, resource_id, ordinal
+    RETURNING id, resource_id, ordinal, xmax = 0
 """
 # Resources that name one which has just been read: what it says completes them.
 _WAITING: Final = """
@@ -61,9 +64,14 @@ _WAITING: Final = """
 """
 # Of a resource that was replaced after we had read it, the new version waits for the next batch.
 _DONE: Final = """
-    UPDATE records_resource AS r SET projection_due = false
-    FROM unnest(%s::bigint[], %s::int[]) AS t (id, number)
-    WHERE r.person_id = %s AND r.id = t.id AND r.number = t.number
+    WITH done AS MATERIALIZED (
+        SELECT r.place FROM unnest(%(ids)s::bigint[], %(numbers)s::int[]) AS t (id, number)
+        CROSS JOIN LATERAL (
+            SELECT ctid AS place FROM records_resource
+            WHERE person_id = %(person)s AND id = t.id AND number = t.number OFFSET 0 FOR NO KEY UPDATE
+        ) AS r
+    )
+    UPDATE records_resource SET projection_due = false WHERE ctid = ANY(ARRAY(SELECT place FROM done))
 """
 _SUPPORTING_TYPES: Final = frozenset(
     {"Practitioner", "PractitionerRole", "Organization", "Location", "Medication"}
@@ -112,7 +120,12 @@ def read_due(*, sight: Sight, source_id: uuid.UUID | None, limit: int) -> set[in
                 },
             )
         cursor.execute(
-            _DONE, [[row.resource_id for row in batch], [row.number for row in batch], sight.person_id]
+            _DONE,
+            {
+                "ids": [row.resource_id for row in batch],
+                "numbers": [row.number for row in batch],
+                "person": sight.person_id,
+            },
         )
     return touched
 
@@ -122,7 +135,7 @@ def due(*, sight: Sight, source_id: uuid.UUID | None) -> int:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT count(*) FROM records_resource WHERE person_id = %s AND projection_due"
-            " AND (%s::uuid IS NULL OR source_id = %s)",
+            " AND (%s::uuid IS NULL OR source_id IS NOT DISTINCT FROM %s)",
             [sight.person_id, source_id, source_id],
         )
         count: int = cursor.fetchone()[0]
@@ -201,11 +214,14 @@ def _write(*, sight: Sight, batch: Sequence[_Due], events: Sequence[tuple[_Due, 
     data = msgspec.json.encode([event for _, event in events]).decode()
     with connection.cursor() as cursor:
         cursor.execute(_UPSERT, [sight.person_id, *columns, data])
-        ids = {(resource_id, ordinal): event_id for event_id, resource_id, ordinal in cursor.fetchall()}
+        written = cursor.fetchall()
+    ids = {(resource_id, ordinal): event_id for event_id, resource_id, ordinal, _new in written}
+    # What was there before has keys to replace, and companions: most of a first sync has neither.
+    known = [event_id for event_id, _resource_id, _ordinal, new in written if not new]
     numbered = [(ids[row.resource_id, event.ordinal], row, event) for row, event in events]
     # What stood with an event before it changed may have to part from it.
-    touched |= _companions(sight=sight, event_ids=list(ids.values()))
-    _write_keys(sight=sight, events=numbered)
+    touched |= _companions(sight=sight, event_ids=known)
+    _write_keys(sight=sight, events=numbered, known=known)
     return touched | set(ids.values())
 
 
@@ -214,8 +230,10 @@ def _drop_stale(*, sight: Sight, batch: Sequence[_Due], events: Sequence[tuple[_
     kept = {(row.resource_id, event.ordinal) for row, event in events}
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT id, resource_id, ordinal FROM timeline_event WHERE person_id = %s AND resource_id = ANY(%s)",
-            [sight.person_id, [row.resource_id for row in batch]],
+            """SELECT e.id, read.id, e.ordinal FROM unnest(%s::bigint[]) AS read (id) CROSS JOIN LATERAL (
+                   SELECT id, ordinal FROM timeline_event WHERE person_id = %s AND resource_id = read.id OFFSET 0
+               ) AS e""",
+            [[row.resource_id for row in batch], sight.person_id],
         )
         stale = [
             event_id
@@ -232,6 +250,8 @@ def _drop_stale(*, sight: Sight, batch: Sequence[_Due], events: Sequence[tuple[_
 
 
 def _companions(*, sight: Sight, event_ids: Sequence[int]) -> set[int]:
+    if not event_ids:
+        return set()
     with connection.cursor() as cursor:
         cursor.execute(
             """SELECT other.id FROM (
@@ -245,8 +265,7 @@ def _companions(*, sight: Sight, event_ids: Sequence[int]) -> set[int]:
         return {row[0] for row in cursor.fetchall()}
 
 
-def _write_keys(*, sight: Sight, events: Sequence[tuple[int, _Due, Event]]) -> None:
-    event_ids = [event_id for event_id, _, _ in events]
+def _write_keys(*, sight: Sight, events: Sequence[tuple[int, _Due, Event]], known: Sequence[int]) -> None:
     keys: set[tuple[int, int]] = set()
     references: set[tuple[int, uuid.UUID, str]] = set()
     for event_id, row, event in events:
@@ -266,10 +285,10 @@ def _write_keys(*, sight: Sight, events: Sequence[tuple[int, _Due, Event]]) -> N
             )
             keys.update((event_id, text_key(key)) for key in block_keys(described))
     with connection.cursor() as cursor:
-        for table in ("timeline_eventkey", "timeline_eventreference"):
+        for table in ("timeline_eventkey", "timeline_eventreference") if known else ():
             cursor.execute(
                 f"DELETE FROM {table} WHERE person_id = %s AND event_id = ANY(%s)",  # noqa: S608 - constants of ours
-                [sight.person_id, event_ids],
+                [sight.person_id, list(known)],
             )
         cursor.execute(
             "INSERT INTO timeline_eventkey (person_id, event_id, key)"
