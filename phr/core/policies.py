@@ -18,13 +18,16 @@ FUNCTIONS = RunSQL(
 )
 
 
-def wall(table: str, condition: str = "person_id = phr_person()") -> RunSQL:
-    """Force row level security on a table; ``condition`` says which rows the tenant sees and writes."""
+def wall(table: str, condition: str = "person_id = phr_person()", *, writes: str = "") -> RunSQL:
+    """Force row level security on a table; ``condition`` says which rows the tenant sees.
+
+    ``writes``: which it may leave behind after writing, where that is less than it sees.
+    """
     return RunSQL(
         sql=[
             f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY",
             f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY",
-            f"CREATE POLICY tenant ON {table} USING ({condition}) WITH CHECK ({condition})",
+            f"CREATE POLICY tenant ON {table} USING ({condition}) WITH CHECK ({writes or condition})",
             f"CREATE POLICY operator ON {table} TO {OPERATOR} USING (true) WITH CHECK (true)",
         ],
         reverse_sql=[

@@ -161,3 +161,12 @@ def test_a_user_alone_chooses_among_their_own(owner: User, stranger: User, sight
     access.create_person(user=stranger, name="Somebody Else")
     with tenant(user_id=owner.pk):
         assert [person.name for person in Person.objects.all()] == ["Rosa Marin"]
+
+
+def test_nobody_grants_themselves_a_record(stranger: User, sight: access.Sight) -> None:
+    with (
+        pytest.raises(ProgrammingError, match="row-level security"),
+        tenant(user_id=stranger.pk),
+        transaction.atomic(),
+    ):
+        Access.objects.create(user=stranger, person_id=sight.person_id, role="owner")
