@@ -21,6 +21,14 @@ def missing(*, sight: Sight, source_id: uuid.UUID, urls: Iterable[str]) -> list[
     return sorted(wanted.difference(held))
 
 
+def refused(*, sight: Sight, source_id: uuid.UUID) -> dict[str, str]:
+    """Return why each file that the portal never gave is not here, by its URL."""
+    rows = Attachment.objects.filter(person_id=sight.person_id, source_id=source_id).exclude(
+        state=Attachment.State.STORED
+    )
+    return dict(rows.values_list("url", "reason"))
+
+
 def keep(
     *, sight: Sight, source_id: uuid.UUID, url: str, content_type: str, body: bytes, now: datetime
 ) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable
 
+from django.utils import timezone
+
 from connectors.egress import Egress
 from connectors.sandbox import Fault
 from phr.accounts.access import Sight
 from phr.core.crypto import unseal_bytes
 from phr.records.models import Attachment, Resource
+from phr.sync.queries import completeness
 from tests.sync.conftest import Connect, Serve, said, work_until_over
 from tests.sync.records import DOCTOR, PATIENT, problem, visit
 
@@ -66,8 +69,9 @@ def test_what_the_portal_does_not_have_is_not_asked_for_at_every_sync(
         "partial",
         "This portal does not offer it, or no longer has it.",
     )
-    work_until_over(person, source_id, egress)
+    second = work_until_over(person, source_id, egress)
     assert sum(each.path.endswith("/Practitioner/nobody") for each in portal.requests()) == 1
+    assert said(person, second, "references") == said(person, first, "references"), "nor is it forgotten"
 
 
 def test_a_file_that_could_not_be_fetched_is_fetched_by_the_next_run(
@@ -91,3 +95,16 @@ def test_a_file_that_could_not_be_fetched_is_fetched_by_the_next_run(
     asked = sum("/Binary/" in each.path for each in portal.requests())
     work_until_over(person, source_id, egress)
     assert sum("/Binary/" in each.path for each in portal.requests()) == asked, "it is fetched once"
+
+
+def test_a_file_that_the_portal_refuses_is_missing_in_every_later_run_too(
+    person: Sight, serve_portal: Serve, connect: Connect, network: Network
+) -> None:
+    portal = serve_portal(DOCUMENTS)
+    portal.set_faults(Fault(kind="status", status=403, times=None, where="Binary"))
+    source_id, egress = connect(portal), network(portal)
+    for _ in range(2):
+        run = work_until_over(person, source_id, egress)
+        assert said(person, run, "attachments")[0] == "partial"
+    with person.open():
+        assert completeness(sight=person, now=timezone.now()) != ()

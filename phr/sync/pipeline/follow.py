@@ -11,6 +11,8 @@ from datetime import datetime
 from itertools import islice
 from typing import TypeVar
 
+from django.db.models import QuerySet
+
 from connectors.errors import PortalError, Reauthorize, RetryLater
 from connectors.fhir.bundle import Entry
 from connectors.fhir.client import Content
@@ -56,7 +58,7 @@ def references(work: Work, *, step: Step) -> None:
                 _store(work, step=step, entries=entries)
                 return
             _store(work, step=step, entries=entries)
-    _finish(work, step=step, refused=refused)
+    _finish(work, step=step, refused=refused, lasting=_never_given(work, step=step))
 
 
 def fetch_attachments(work: Work, *, step: Step) -> None:
@@ -104,7 +106,7 @@ def fetch_attachments(work: Work, *, step: Step) -> None:
             step.save(update_fields=["attempts", "fetched", "created"])
         if postponed:
             return
-    _finish(work, step=step, refused=refused)
+    _finish(work, step=step, refused=refused, lasting=_refused_before(work, refused=refused))
 
 
 def _referred(work: Work, *, step: Step) -> list[str]:
@@ -119,19 +121,24 @@ def _referred(work: Work, *, step: Step) -> list[str]:
 
 def _since(work: Work, *, step: Step) -> datetime:
     """Return from when on what was stored has not been followed: after the last run that asked for all of it."""
-    settled = (
+    settled = None
+    if not work.run.full:
+        settled = _settled(work, step=step).values_list("run__created_at", flat=True).first()
+    unsettled = Run.objects.filter(source=work.source)
+    if settled is not None:
+        unsettled = unsettled.filter(created_at__gt=settled)
+    return unsettled.earliest("created_at").created_at
+
+
+def _settled(work: Work, *, step: Step) -> QuerySet[Step]:
+    """Return the steps of this kind that asked for everything, the latest first."""
+    return (
         Step.objects.filter(
             run__source=work.source, kind=step.kind, state__in=[Step.State.COMPLETE, Step.State.PARTIAL]
         )
         .exclude(reason__in=PASSING)
         .order_by("-run__created_at")
-        .values_list("run__created_at", flat=True)
-        .first()
     )
-    unsettled = Run.objects.filter(source=work.source)
-    if settled is not None:
-        unsettled = unsettled.filter(created_at__gt=settled)
-    return unsettled.earliest("created_at").created_at
 
 
 def _pointed_at(work: Work, *, step: Step) -> tuple[dict[str, str], list[str]]:
@@ -224,17 +231,36 @@ def _store(work: Work, *, step: Step, entries: Sequence[Entry]) -> None:
         step.save()
 
 
-def _finish(work: Work, *, step: Step, refused: dict[str, str]) -> None:
+def _never_given(work: Work, *, step: Step) -> list[str]:
+    """Return the reasons for what an earlier run was refused for good: not asked again, and not forgotten."""
+    if work.run.full:
+        return []
+    with work.sight.open():
+        before = _settled(work, step=step).first()
+    if before is None or before.state != Step.State.PARTIAL:
+        return []
+    return [before.reason] * max((before.total_claimed or 0) - before.fetched, 0)
+
+
+def _refused_before(work: Work, *, refused: dict[str, str]) -> list[str]:
+    """Return the reasons for the files that are still not here, those of this run aside."""
+    with work.sight.open():
+        held = attachment_store.refused(sight=work.sight, source_id=work.source.pk)
+    return [reason for url, reason in held.items() if url not in refused]
+
+
+def _finish(work: Work, *, step: Step, refused: dict[str, str], lasting: list[str]) -> None:
     """End the step; what was not to be had is counted against what was wanted, with the commonest reason.
 
-    One that passes goes before those that last: it says that the next run asks again.
+    One that passes goes before those that last: it says that the next run asks again. ``lasting``: the reasons for
+    what is not asked again.
     """
-    codes = list(refused.values())
+    codes = [*refused.values(), *lasting]
     reasons = sorted(codes, key=lambda code: (code in PASSING, codes.count(code)))
     with work.sight.open():
         lease.hold(work.lease)
-        step.total_claimed = step.fetched + len(refused)
-        step.state = Step.State.PARTIAL if refused else Step.State.COMPLETE
+        step.total_claimed = step.fetched + len(codes)
+        step.state = Step.State.PARTIAL if codes else Step.State.COMPLETE
         step.reason = reasons[-1] if reasons else ""
         step.finished_at = work.clock()
         step.save()
