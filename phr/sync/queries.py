@@ -19,6 +19,7 @@ from phr.records import queries as record_queries
 from phr.records.models import Quarantine
 from phr.sources.models import Grant, Source
 from phr.sources.profiles import profile_of
+from phr.sync import chart
 from phr.sync.labels import type_label
 from phr.sync.models import Due, Run, Step
 from phr.sync.reasons import sentence
@@ -86,6 +87,8 @@ def completeness(*, sight: Sight, now: datetime) -> tuple[str, ...]:
         wanting = [row.label for row in card.ledger if row.state in {"partial", "refused", "failed"}]
         if card.state in {"reconnect", "disconnected", "failed"}:
             sentences.append(f"{card.name}: {card.problems[0]}")
+        elif warnings := chart.warnings(sight=sight, source=source):
+            sentences.append(f"{card.name}: {warnings[0]}")
         elif card.running:
             sentences.append(_("%(name)s is being fetched; more may come.") % {"name": card.name})
         elif wanting:
@@ -93,6 +96,8 @@ def completeness(*, sight: Sight, now: datetime) -> tuple[str, ...]:
                 _("%(name)s: %(types)s not here, or not all of it.")
                 % {"name": card.name, "types": ", ".join(wanting)}
             )
+        elif card.quarantined:
+            sentences.append(f"{card.name}: {card.problems[-1]}")
     return tuple(sentences)
 
 
@@ -149,7 +154,10 @@ def _card(*, sight: Sight, source: Source, now: datetime, counted: bool = True) 
     due_at = Due.objects.filter(pk=source.pk).values_list("due_at", flat=True).first()
     counts = record_queries.counts(sight=sight, source_id=source.pk) if counted else {}
     ledger = _ledger(steps, counts=counts)
-    state, state_text = _state(source, run, ledger)
+    quarantined = Quarantine.objects.filter(
+        person_id=sight.person_id, source=source, resolved_at=None
+    ).count()
+    state, state_text = _state(source, run, ledger, quarantined=quarantined)
     return SourceCard(
         id=source.pk,
         name=source.name,
@@ -160,18 +168,20 @@ def _card(*, sight: Sight, source: Source, now: datetime, counted: bool = True) 
         next_sync_text=_next(due_at, now=now) if state not in {"syncing", "waiting"} else "",
         ledger=ledger,
         progress=_progress(run, steps),
-        problems=tuple(_problems(source, run, ledger)),
+        problems=(
+            *chart.warnings(sight=sight, source=source),
+            *_problems(source, run, ledger),
+            *_set_aside(quarantined),
+        ),
         can_reconnect=source.kind == Source.Kind.PORTAL and source.state != Source.State.ACTIVE,
         can_sync=source.state == Source.State.ACTIVE and source.kind == Source.Kind.PORTAL,
-        quarantined=Quarantine.objects.filter(
-            person_id=sight.person_id, source=source, resolved_at=None
-        ).count(),
+        quarantined=quarantined,
         kind="portal" if source.kind == Source.Kind.PORTAL else "file",
     )
 
 
 def _state(  # noqa: PLR0911 - one line a state
-    source: Source, run: Run | None, ledger: Sequence[LedgerRow]
+    source: Source, run: Run | None, ledger: Sequence[LedgerRow], *, quarantined: int
 ) -> tuple[CardState, str]:
     if source.state == Source.State.DISCONNECTED:
         return "disconnected", _("disconnected")
@@ -185,9 +195,18 @@ def _state(  # noqa: PLR0911 - one line a state
         return "syncing", _("syncing")
     if run.state == Run.State.FAILED:
         return "failed", _("did not work")
-    if run.state == Run.State.PARTIAL or any(row.state == "refused" for row in ledger):
+    if quarantined or run.state == Run.State.PARTIAL or any(row.state == "refused" for row in ledger):
         return "partial", _("partly here")
     return "complete", _("complete")
+
+
+def _set_aside(quarantined: int) -> Iterable[str]:
+    if quarantined:
+        yield ngettext(
+            "%(n)s record could not be read and was set aside.",
+            "%(n)s records could not be read and were set aside.",
+            quarantined,
+        ) % {"n": number_format(quarantined)}
 
 
 def _problems(source: Source, run: Run | None, ledger: Sequence[LedgerRow]) -> Iterable[str]:

@@ -22,6 +22,7 @@ Exclusion = Literal[
     "not_done",
     "do_not_perform",
     "not_a_record",
+    "other_patient",
     "supporting",
 ]
 

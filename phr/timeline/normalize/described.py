@@ -38,7 +38,11 @@ def normalize(draft: Draft) -> tuple[Event, ...]:
             shape.kind,
             title=title,
             detail=joined(
-                *details, *(more.get(name, "") for name in ("total", "conditions")), *people[:1], organization
+                *details,
+                *(more.get(name, "") for name in ("total", "conditions")),
+                # An appointment names its people among its participants already.
+                *(name for name in people[:1] if not any(name in detail for detail in details)),
+                organization,
             ),
             when=begin,
             until=_until(resource, shape, begin),

@@ -16,6 +16,7 @@ from phr.timeline.decode import decode
 from phr.timeline.events import Event
 from phr.timeline.merge import block_keys
 from phr.timeline.normalize import normalize, supporting_of, with_supporting
+from phr.timeline.normalize.subject import patient_of
 from phr.timeline.project.members import member, text_key
 
 # IS NOT DISTINCT FROM, which no index knows: the source would draw the planner to the natural key, and to reading all
@@ -147,7 +148,12 @@ def _events(row: _Due) -> Sequence[Event]:
         resource = decode(row.body)
     except ValueError:
         resource = {}
-    return normalize(resource, resource_type=row.resource_type, base_url=row.base_url)
+    events = normalize(resource, resource_type=row.resource_type, base_url=row.base_url)
+    about = patient_of(resource, base_url=row.base_url) if isinstance(resource, dict) else ""
+    if about in {"", row.patient}:
+        return events
+    # A portal that sends somebody else's record sends it to the wrong person: kept, named, and not shown as theirs.
+    return tuple(msgspec.structs.replace(event, exclusion="other_patient") for event in events)
 
 
 def _complete(*, sight: Sight, read: Sequence[tuple[_Due, Event]]) -> list[tuple[_Due, Event]]:

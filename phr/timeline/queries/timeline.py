@@ -8,7 +8,7 @@ import uuid
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import groupby
 from typing import Final
 
@@ -92,7 +92,7 @@ def _narrow(facts: QuerySet[Fact], filters: TimelineFilters) -> QuerySet[Fact]:
         facts = facts.filter(sources__overlap=_ids(filters.sources))
     if filters.date_from:
         facts = facts.filter(sort_at__gte=datetime.combine(filters.date_from, time.min, tzinfo=UTC))
-    if filters.date_to:
+    if filters.date_to and filters.date_to < date.max:
         following = filters.date_to + timedelta(days=1)
         facts = facts.filter(sort_at__lt=datetime.combine(following, time.min, tzinfo=UTC)).exclude(
             precision="none"
