@@ -94,7 +94,7 @@ def test_colours_nobody_offers_are_refused(anybody: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    "target", ["//evil.example/", "https://evil.example/", "javascript:alert(1)", "\\\\evil"]
+    "target", ["//evil.example/", "https://evil.example/", "javascript:alert(1)", "\\\\evil", "foo"]
 )
 def test_the_colours_lead_nowhere_else(anybody: Client, target: str) -> None:
     answer = anybody.post(reverse("appearance"), {"theme": "dark", "next": target})

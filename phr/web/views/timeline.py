@@ -41,7 +41,7 @@ def timeline(request: PersonRequest) -> HttpResponse:
         "filters": page.filters,
         "faults": faults,
         "has_sources": bool(page.sources),
-        "shown": int(shown) if shown.isascii() and shown.isdigit() else None,
+        "shown": int(shown) if shown.isascii() and shown.isdigit() and len(shown) <= _YEAR_DIGITS else None,
         "added": sum(len(year.rows) for year in page.years),
         "section": "timeline",
     }
@@ -72,6 +72,9 @@ def visit(request: PersonRequest, visit_id: UUID) -> HttpResponse:
     if isinstance(found, FactMoved):
         return redirect("visit", request.sight.person_id, found.fact_id, permanent=False)
     return render(request, "visits/page.html", {"visit": found, "section": "timeline"})
+
+
+_YEAR_DIGITS = 4
 
 
 def _remember(request: PersonRequest) -> None:
