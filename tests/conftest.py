@@ -64,6 +64,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(skip)
 
 
+@pytest.hookimpl(optionalhook=True)  # there is no such hook under `-p no:xdist`
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Give all journeys to one process, which starts the stack once; every other test goes alone.
+
+    xdist's own loadgroup writes the group into the node's id, which pytest 9.2 no longer reads.
+    """
+    from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]  # noqa: PLC0415
+
+    class Journeys(LoadScopeScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            return "tests/journeys" if nodeid.startswith("tests/journeys/") else nodeid
+
+    return Journeys(config, log)
+
+
 def corpus_folder() -> Path | None:
     folder = Path(os.environ.get("PHR_CORPUS") or ROOT.parent / "shared" / "data")
     return folder if (folder / "synthea").is_dir() else None

@@ -9,7 +9,7 @@ from phr.ops import browser as steps
 from phr.ops.browser import PHONE
 from tests.journeys.conftest import Demo, Person, Visit, Visitor
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("journeys")]
+pytestmark = pytest.mark.browser
 
 PORTAL = "Northern"
 

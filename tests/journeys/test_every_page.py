@@ -9,7 +9,7 @@ from phr.ops import demo, shots
 from phr.ops.browser import DESKTOP, NARROW, PHONE
 from tests.journeys.conftest import Demo, Visit
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("journeys")]
+pytestmark = pytest.mark.browser
 
 # States that answer with an error on purpose.
 REFUSED = {"not-found": 404, "callback-unknown": 403, "people-wrong": 422, "sign-in-wrong": 200}

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from phr.ops.browser import PHONE
 from tests.journeys.conftest import Visit
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("journeys")]
+pytestmark = pytest.mark.browser
 
 MERGED = "a.fact:has(.source-chip + .source-chip)"
 

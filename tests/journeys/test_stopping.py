@@ -7,7 +7,7 @@ import pytest
 from tests.journeys.conftest import Demo, Visit
 from tests.ops.running import manage
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("journeys")]
+pytestmark = pytest.mark.browser
 
 
 def all_facts(stack: Demo) -> list[str]:
