@@ -134,6 +134,7 @@ ACCOUNT_EMAIL_VERIFICATION = "mandatory" if env.email_url else "none"
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_LOGOUT_ON_GET = False
 ALLAUTH_TRUSTED_PROXY_COUNT = env.trusted_proxy_count
+MFA_ADAPTER = "phr.accounts.adapter.MfaAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 # Where no mail goes out, no address can be confirmed; a second factor must not wait for that.

@@ -5,13 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.mfa.adapter import DefaultMFAAdapter
 from django.conf import settings
 from django.http import HttpRequest
 
 from phr.accounts.models import User
+from phr.core import crypto
 
 # Said by the page that one comes to, which is enough.
 _UNSAID = frozenset({"account/messages/logged_in.txt", "account/messages/logged_out.txt"})
+
+# allauth hands over the seed without its row, so it is bound to what it is, and not to whose.
+_SEEDS = b"mfa_authenticator.data"
 
 
 class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
@@ -25,3 +30,13 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
     ) -> None:
         if message_template not in _UNSAID:
             super().add_message(request, level, message_template, *args, **kwargs)
+
+
+class MfaAdapter(DefaultMFAAdapter):  # type: ignore[misc]
+    """Second factors with their seeds sealed: a copy of the database opens no account."""
+
+    def encrypt(self, text: str) -> str:
+        return crypto.seal_text(text, bound_to=_SEEDS)
+
+    def decrypt(self, encrypted_text: str) -> str:
+        return crypto.unseal_text(encrypted_text, bound_to=_SEEDS)

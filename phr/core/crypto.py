@@ -116,3 +116,17 @@ def unseal(row: Model, column: str) -> Secret | None:
     """Open what a column of this row holds as a secret text; None when it is empty."""
     plain = unseal_bytes(row, column)
     return None if plain is None else Secret(plain.decode())
+
+
+def seal_text(text: str, *, bound_to: bytes) -> str:
+    """Seal a text for a place that holds texts: base64url of a sealed value."""
+    return base64.urlsafe_b64encode(keyring().seal(text.encode(), bound_to=bound_to)).decode()
+
+
+def unseal_text(sealed: str, *, bound_to: bytes) -> str:
+    """Open what `seal_text` sealed; raises KeyringError."""
+    try:
+        raw = base64.urlsafe_b64decode(sealed)
+    except (binascii.Error, ValueError):
+        raise KeyringError("A sealed text has a form that this version does not know.") from None
+    return keyring().unseal(raw, bound_to=bound_to).decode()

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal import auth
+from allauth.mfa.totp.internal.auth import TOTP
 from django.test import Client
 from pytest_django import Settings
 
@@ -26,3 +29,13 @@ def test_the_operator_may_open_the_door(owner: User, client: Client, settings: S
     settings.PHR_REGISTRATION_OPEN = True
     client.post("/account/signup/", FORM)
     assert User.objects.filter(email="rosa@example.org").exists()
+
+
+def test_the_seed_of_a_second_factor_is_sealed(owner: User) -> None:
+    TOTP.activate(owner, "JBSWY3DPEHPK3PXP")
+    row = Authenticator.objects.get(user=owner)
+    assert "JBSWY3DPEHPK3PXP" not in str(row.data)
+    code = auth.format_hotp_value(
+        auth.hotp_value("JBSWY3DPEHPK3PXP", next(auth.yield_hotp_counters_from_time()))
+    )
+    assert row.wrap().validate_code(code)
