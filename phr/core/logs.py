@@ -16,6 +16,10 @@ def configuration(*, debug: bool) -> dict[str, Any]:
             # The client libraries print URLs, and a URL can be a secret.
             "httpx2": {"level": "WARNING"},
             "httpcore2": {"level": "WARNING"},
+            # Three lines for each ring, every five seconds.
+            "celery.app.trace": {"level": "WARNING"},
+            "celery.beat": {"level": "WARNING"},
+            "celery.worker.strategy": {"level": "WARNING"},
             # Prints tokens when it debugs.
             "authlib": {"level": "WARNING"},
         },

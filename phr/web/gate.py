@@ -97,5 +97,7 @@ def _ask_again(request: SignedInRequest) -> None:
     allauth's own decorator counts later proofs alone, and would ask for the password twice in a row after a sign-in.
     """
     records = get_authentication_records(request, request.user)
-    if not any(time() - record["at"] < STEP_UP_SECONDS for record in records):
+    # Whoever signed up just now chose the password just now.
+    proved = [record["at"] for record in records] + [request.user.date_joined.timestamp()]
+    if time() - max(proved) >= STEP_UP_SECONDS:
         raise ReauthenticationRequired

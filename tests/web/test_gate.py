@@ -102,9 +102,16 @@ def test_an_access_that_ended_a_second_ago_is_a_strangers(
 def test_connecting_asks_for_the_password_again_after_a_while(
     addresses: Addresses, owner: User, signed_in: Callable[[User], Client]
 ) -> None:
+    User.objects.filter(pk=owner.pk).update(date_joined=owner.date_joined - timedelta(hours=1))
     answer = signed_in(owner).get(addresses.of("connect_portal", 1))
     assert answer.status_code == 302
     assert answer.headers["Location"].startswith("/account/reauthenticate/")
+
+
+def test_connecting_right_after_the_sign_up_asks_for_nothing_more(
+    addresses: Addresses, owner: User, signed_in: Callable[[User], Client]
+) -> None:
+    assert signed_in(owner).get(addresses.of("connect_portal", 1)).status_code == 404
 
 
 def test_a_partial_without_a_session_reloads_the_page(addresses: Addresses) -> None:

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from connectors.errors import PortalError
 from phr.accounts import access
@@ -186,7 +186,7 @@ def reconnect(request: PersonRequest, source_id: UUID) -> HttpResponse:
     return redirect("sources", request.sight.person_id)
 
 
-@require_safe
+@require_GET  # and not HEAD: it uses the journey up
 @signed_in
 def callback(request: SignedInRequest, slug: str) -> HttpResponse:
     """Take back whoever returns from a portal; the state decides whose journey it was."""
