@@ -30,9 +30,7 @@ _LOWEST: Final = 2400
 DOCS_MAX_BYTES: Final = 150_000
 # Pictures of the documentation: (name of the shot, width, theme); only the first screen of each.
 DOCS: Final = (
-    ("timeline", "desktop", "light"),
-    ("fact", "desktop", "light"),
-    ("sources", "desktop", "light"),
+    *((name, "desktop", theme) for name in ("timeline", "fact", "sources") for theme in THEMES),
     ("connect", "desktop", "light"),
     ("timeline", "phone", "dark"),
 )
