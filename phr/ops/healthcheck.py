@@ -16,7 +16,7 @@ from phr.ops import stack
 WEB_PORT = 8000
 BEAT_SCHEDULE = Path("/tmp/beat-schedule")  # noqa: S108 - a tmpfs of the container's own
 # Beat writes its schedule down every three minutes; three missed ones are a beat that hangs.
-_BEAT_SECONDS = 600.0
+BEAT_SECONDS = 600.0
 
 
 def main(part: str) -> int:
@@ -33,7 +33,7 @@ def beat_is_well(schedule: Path, *, now: float) -> bool:
     """Whether beat wrote its schedule lately; ``now`` in seconds since the epoch."""
     # The database beneath may add an ending of its own (.db, .dat and .dir).
     written = [file.stat().st_mtime for file in schedule.parent.glob(f"{schedule.name}*")]
-    return bool(written) and now - max(written) < _BEAT_SECONDS
+    return bool(written) and now - max(written) < BEAT_SECONDS
 
 
 if __name__ == "__main__":

@@ -38,8 +38,13 @@ def web_command(port: int) -> tuple[str, ...]:
 
 
 def worker_command(ready_file: Path) -> tuple[str, ...]:
-    """The worker with beat."""
+    """The worker."""
     return (sys.executable, "-m", "phr.ops.worker", str(ready_file))
+
+
+def beat_command(schedule: Path) -> tuple[str, ...]:
+    """Beat, which rings for what is due; ``schedule``: the file it writes to every three minutes."""
+    return (sys.executable, "-m", "phr.ops.beat", str(schedule))
 
 
 def sandbox_command(*, announce: Path, state: Path, base_url: str) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """``manage.py up``: everything started in order, watched, and stopped in the reverse order.
 
-A child that dies: the worker, the broker and the sandbox are started again, each time after a longer pause;
+A child that dies: worker, beat, broker and sandbox are started again, each time after a longer pause;
 without Postgres or the web there is nothing to be had, so everything stops with a sentence.
 """
 
@@ -18,7 +18,7 @@ from types import FrameType
 from typing import Any
 
 from phr.core import environment
-from phr.ops import keyfiles, stack
+from phr.ops import healthcheck, keyfiles, stack
 from phr.ops.children import Child, Watchdog
 from phr.ops.embedded.errors import EmbeddedError
 from phr.ops.embedded.postgres import Postgres
@@ -192,6 +192,7 @@ class Supervisor:
         self._finish(prepare, "Database and static files", began, _PREPARE_SECONDS)
         demo = self._begin_demo()
         self._start_web_and_worker()
+        self._start_beat()
         if demo is not None:
             self._finish(demo[0], "Demo family", demo[1], _DEMO_SECONDS)
             self._demo_says = demo[0].log.read_text(encoding="utf-8", errors="replace").strip()
@@ -278,6 +279,19 @@ class Supervisor:
         self._keep("Worker", worker, worker.log, self._again(worker, self._environ()))
         self._ready("Worker", began)
 
+    def _start_beat(self) -> None:
+        schedule = self._layout.data_dir / "beat-schedule"
+        beat = self._child("beat", stack.beat_command(schedule))
+        self._stops.callback(self._stop, beat)
+        beat.start(self._environ())
+        watched = self._keep("Beat", beat, beat.log, self._again(beat, self._environ()))
+
+        def well() -> bool:
+            young = time.monotonic() - watched.started_at < healthcheck.BEAT_SECONDS
+            return young or healthcheck.beat_is_well(schedule, now=time.time())
+
+        watched.well = well
+
     def _child(self, name: str, command: tuple[str, ...]) -> Child:
         assert self._watchdog is not None
         return Child(name.capitalize(), command, log=self._layout.fresh_log(name), watchdog=self._watchdog)
@@ -289,8 +303,10 @@ class Supervisor:
 
         return start
 
-    def _keep(self, name: str, part: Part, log: Path, again: Callable[[], None] | None) -> None:
-        self._watched.append(Watched(name, part, log, again, started_at=time.monotonic()))
+    def _keep(self, name: str, part: Part, log: Path, again: Callable[[], None] | None) -> Watched:
+        watched = Watched(name, part, log, again, started_at=time.monotonic())
+        self._watched.append(watched)
+        return watched
 
     def _environ(self) -> dict[str, str]:
         # From whatever folder we were started: the children find the program.

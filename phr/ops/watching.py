@@ -27,6 +27,7 @@ class Watched:
     """A part that is to live as long as the stack; ``again`` starts it once more, None: its end is the end
     of all.
 
+    ``well``: whether a part that runs also does its work, None: running is all there is to see.
     Times are seconds of one monotonic clock.
     """
 
@@ -37,6 +38,7 @@ class Watched:
     started_at: float
     pause: float = field(default=0.0, init=False)
     due_at: float | None = field(default=None, init=False)
+    well: Callable[[], bool] | None = field(default=None, init=False)
 
     def look(self, *, now: float) -> str:
         """Look after it once; returns a line to print, or nothing.
@@ -48,7 +50,7 @@ class Watched:
                 self._start_again(now)
             return ""
         status = self.part.poll()
-        if status is None:
+        if status is None and (self.well is None or self.well()):
             return ""
         if self.again is None:
             raise EmbeddedError(
@@ -59,7 +61,8 @@ class Watched:
         self.pause = _FIRST_PAUSE_SECONDS if steady or not self.pause else self.pause * 2
         self.pause = min(self.pause, _LONGEST_PAUSE_SECONDS)
         self.due_at = now + self.pause
-        return f"{self.name} ended by itself (status {status}); starting it again in {self.pause:.0f} s."
+        what = "does nothing" if status is None else f"ended by itself (status {status})"
+        return f"{self.name} {what}; starting it again in {self.pause:.0f} s."
 
     def _start_again(self, now: float) -> None:
         assert self.again is not None

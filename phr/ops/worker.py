@@ -1,6 +1,6 @@
-"""The worker of the embedded stack: Celery's own, with beat in it, saying when it takes work.
+"""The worker of the embedded stack: Celery's own, saying when it takes work.
 
-Containers run ``celery -A phr worker`` and ``celery -A phr beat`` apart; this is for one machine.
+Beat is no part of it: a worker does not notice the death of a beat that it carries.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from pathlib import Path
 from celery.signals import worker_ready
 
 from phr.celery import app
-from phr.core import environment
 
 
 def main(ready_file: Path) -> None:
@@ -21,12 +20,9 @@ def main(ready_file: Path) -> None:
         ready_file.touch()
 
     worker_ready.connect(announce, weak=False)
-    schedule = environment.read().data_dir / "beat-schedule"
     app.worker_main(
         [
             "worker",
-            "--beat",
-            f"--schedule={schedule}",
             "--loglevel=INFO",
             "--concurrency=2",
             # One worker has nobody to gossip with; each of these is traffic for nothing.

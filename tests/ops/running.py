@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 
 import psutil
@@ -37,6 +39,23 @@ def manage(data_dir: Path, *words: str, **variables: str) -> subprocess.Complete
         timeout=READY_SECONDS,
         check=False,
     )
+
+
+def rings(variables: Mapping[str, str]) -> int:
+    """How often the workers of a stack with this environment have rung since they started."""
+    asked = subprocess.run(
+        [sys.executable, "-m", "celery", "--app", "phr", "--quiet", "inspect", "stats", "--json"],
+        cwd=ROOT,
+        env=dict(variables),
+        capture_output=True,
+        text=True,
+        timeout=READY_SECONDS,
+        check=False,
+    )
+    if asked.returncode:  # no worker answers, yet
+        return 0
+    found = json.loads(asked.stdout)
+    return sum(int(worker["total"].get("phr.sync.tasks.ring", 0)) for worker in found.values())
 
 
 class Up:

@@ -18,7 +18,7 @@ from phr.ops import compose_secrets, healthcheck, stack
 from phr.ops.embedded.postgres import Postgres
 from phr.ops.embedded.processes import free_port, wait_until
 from phr.ops.embedded.valkey import Valkey
-from tests.ops.running import READY_SECONDS, ROOT, environ
+from tests.ops.running import READY_SECONDS, ROOT, environ, rings
 
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
 
@@ -94,9 +94,9 @@ def test_the_services_run_against_servers_of_their_own(variables: dict[str, str]
         assert wait_until(
             lambda: healthcheck.beat_is_well(schedule, now=time.time()), seconds=READY_SECONDS, every=0.2
         ), logs["beat"].read_text()
-        assert wait_until(
-            lambda: " succeeded in " in logs["worker"].read_text(), seconds=READY_SECONDS, every=0.2
-        ), logs["worker"].read_text() + logs["beat"].read_text()
+        assert wait_until(lambda: rings(static) > 0, seconds=READY_SECONDS, every=1.0), (
+            logs["worker"].read_text() + logs["beat"].read_text()
+        )
     text = "".join(log.read_text() for log in logs.values())
     for secret in (data_dir.parent / "secrets").iterdir():
         assert secret.read_text().strip() not in text, secret.name

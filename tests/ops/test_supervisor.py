@@ -13,7 +13,7 @@ import pytest
 
 from phr.ops import stack
 from phr.ops.embedded.processes import free_port, wait_until
-from tests.ops.running import Up, manage
+from tests.ops.running import Up, environ, manage, rings
 
 
 @pytest.fixture
@@ -107,6 +107,17 @@ def test_a_killed_worker_is_started_again(up: Up) -> None:
         seconds=20,
     )
     assert wait_until(lambda: not any(process.is_running() for process in pool), seconds=10)
+
+
+def test_a_killed_beat_is_started_again_and_rings(up: Up) -> None:
+    beat, worker = up.child("phr.ops.beat"), up.child("phr.ops.worker")
+    beat.kill()
+    up.wait_for("Beat ended by itself (status -9); starting it again")
+
+    variables = environ(up.layout.data_dir, **json.loads(up.layout.run_file.read_text())["environment"])
+    before = rings(variables)
+    assert wait_until(lambda: rings(variables) > before + 1, seconds=60, every=1.0)
+    assert worker.is_running()
 
 
 def test_without_the_web_everything_stops_with_a_sentence(up: Up) -> None:

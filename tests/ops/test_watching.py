@@ -27,6 +27,20 @@ def test_one_that_lives_is_left_alone(tmp_path: Path) -> None:
     assert watched.look(now=1.0) == ""
 
 
+def test_one_that_lives_and_does_nothing_is_started_again(tmp_path: Path) -> None:
+    starts: list[float] = []
+    watched = Watched("Beat", Lives(), tmp_path / "log", lambda: starts.append(1.0), started_at=0.0)
+    doing = True
+    watched.well = lambda: doing
+    assert watched.look(now=100.0) == ""
+    doing = False
+    assert watched.look(now=101.0) == "Beat does nothing; starting it again in 1 s."
+    doing = True
+    watched.look(now=102.0)
+    assert starts == [1.0]
+    assert watched.look(now=103.0) == ""
+
+
 def test_each_failure_in_a_row_waits_longer_up_to_a_minute(tmp_path: Path) -> None:
     starts: list[float] = []
     now = 0.0
