@@ -94,7 +94,7 @@ shots: setup-dev chromium
 
 # What docker-compose.yml reads; made once, never overwritten.
 secrets:
-	@$(or $(PYTHON),python3) phr/ops/compose_secrets.py
+	@$(or $(PYTHON),python3) -m phr.ops.compose_secrets
 
 # Universal over systems and Python versions, hashes but no registry's address; needs uv (`pipx install uv`).
 lock:

@@ -2,21 +2,21 @@
 
 `phr_app` serves the web and the workers, under row level security. `phr_operator` crosses persons, and is used by
 named commands alone. Their passwords derive from PHR_SECRET_KEY, so that one DATABASE_URL is all that an operator
-sets: it names the owner, which creates the tables and nothing else.
+sets: it names the owner, which creates the tables and nothing else. Web and workers are given another, that of
+`phr_app` (core.credentials), so that they do not hold the owner's.
 """
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from typing import Final
 
 from django.db import DatabaseError
 from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg import sql
 
-APP: Final = "phr_app"
-OPERATOR: Final = "phr_operator"
+from phr.core.credentials import APP, OPERATOR, password
+
+__all__ = ["APP", "APPEND_ONLY", "OPERATOR", "RolesError", "ensure", "grant", "password"]
 
 # Held by privileges as well as by manners: the application can add to these, and change nothing in them.
 APPEND_ONLY: Final = ("records_version", "sources_grantreply")
@@ -27,11 +27,6 @@ _LOCK: Final = 7_041_776
 
 class RolesError(Exception):
     """The owner of DATABASE_URL may not create the roles; the message says what to run."""
-
-
-def password(role: str, *, secret_key: str) -> str:
-    """Return the password of a role: a MAC of its name under the secret key."""
-    return hmac.new(secret_key.encode(), f"phr database role {role}".encode(), hashlib.sha256).hexdigest()
 
 
 def ensure(connection: BaseDatabaseWrapper, *, secret_key: str) -> None:

@@ -1,5 +1,5 @@
 """The secret files of docker-compose.yml, made once: ``make secrets``. Standard library only; overwrites
-nothing.
+nothing. One that a newer version wants beside what is there is added.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ import os
 import secrets
 import sys
 from pathlib import Path
+
+from phr.core import credentials
 
 # The containers' users differ from yours, so the files are readable, and the folder keeps everybody else out.
 _FOLDER_MODE, _FILE_MODE = 0o700, 0o444
@@ -39,10 +41,22 @@ def make(folder: Path) -> list[str]:
             raise FileExistsError(f"{folder} holds {present[0]} but not {missing[0]}: they belong together.")
         for name, text in group.items():
             if not present:
-                (folder / name).write_text(text if text.endswith("\n") else text + "\n", encoding="utf-8")
-                (folder / name).chmod(_FILE_MODE)
+                _write(folder / name, text)
                 made.append(name)
+    # The same database for those that do not migrate, wherever database_url says that it is.
+    if not (folder / "application_database_url").exists():
+        url = credentials.application_url(
+            (folder / "database_url").read_text(encoding="utf-8").strip(),
+            secret_key=(folder / "secret_key").read_text(encoding="utf-8").strip(),
+        )
+        _write(folder / "application_database_url", url)
+        made.append("application_database_url")
     return made
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text if text.endswith("\n") else text + "\n", encoding="utf-8")
+    path.chmod(_FILE_MODE)
 
 
 if __name__ == "__main__":

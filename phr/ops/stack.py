@@ -7,11 +7,13 @@ from __future__ import annotations
 import json
 import socket
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from phr.core import credentials, environment
 from phr.ops.embedded.processes import LOOPBACK
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,6 +47,26 @@ def worker_command(ready_file: Path) -> tuple[str, ...]:
 def beat_command(schedule: Path) -> tuple[str, ...]:
     """Beat, which rings for what is due; ``schedule``: the file it writes to every three minutes."""
     return (sys.executable, "-m", "phr.ops.beat", str(schedule))
+
+
+def without_database(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment that tells of no database."""
+    # libpq reads a password from PGPASSWORD where an address has none.
+    told = {"DATABASE_URL", "DATABASE_URL_FILE", "PGPASSWORD"}
+    return {name: value for name, value in environ.items() if name not in told}
+
+
+def as_application(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment with the application's role in place of the owner of the database.
+
+    For every process that answers the web or reads what portals send. ``environ`` names database and secret
+    key, each itself or by a file.
+    """
+    settings = environment.read(environ)
+    assert settings.database is not None
+    assert settings.secret_key is not None
+    url = credentials.application_url(settings.database.url, secret_key=settings.secret_key)
+    return {**without_database(environ), "DATABASE_URL": url}
 
 
 def sandbox_command(*, announce: Path, state: Path, base_url: str) -> tuple[str, ...]:

@@ -242,7 +242,7 @@ class Supervisor:
         sandbox = self._child("sandbox", command)
         self._stops.callback(self._stop, sandbox)
         began = time.monotonic()
-        environ = {**os.environ, "PHR_DATA_DIR": str(self._layout.data_dir)}
+        environ = {**stack.without_database(os.environ), "PHR_DATA_DIR": str(self._layout.data_dir)}
         sandbox.start(environ)
         self._await(sandbox, "Sandbox portals", lambda: bool(stack.announced(file)), _READY_SECONDS)
         self._portals = stack.announced(file)
@@ -257,34 +257,34 @@ class Supervisor:
             return None
         demo = self._child("demo", stack.demo_command(self._layout.sandbox / stack.DEMO_PORTALS_FILE))
         self._stops.callback(demo.end)
-        demo.start(self._environ())
+        demo.start(self._as_application())
         return demo, time.monotonic()
 
     def _start_web_and_worker(self) -> None:
         began = time.monotonic()
         web = self._child("web", stack.web_command(self._port))
         self._stops.callback(self._stop, web)
-        web.start(self._environ())
+        web.start(self._as_application())
         ready_file = self._layout.data_dir / "worker.ready"
         ready_file.unlink(missing_ok=True)
         worker = self._child("worker", stack.worker_command(ready_file))
         self._stops.callback(self._stop, worker)
-        worker.start(self._environ())
+        worker.start(self._as_application())
         self._await(
             web, "Web", lambda: stack.web_answers(port=self._port, base_url=self.base_url), _READY_SECONDS
         )
         self._keep("Web", web, web.log, None)
         self._ready("Web", began)
         self._await(worker, "Worker", ready_file.exists, _READY_SECONDS)
-        self._keep("Worker", worker, worker.log, self._again(worker, self._environ()))
+        self._keep("Worker", worker, worker.log, self._again(worker, self._as_application()))
         self._ready("Worker", began)
 
     def _start_beat(self) -> None:
         schedule = self._layout.data_dir / "beat-schedule"
         beat = self._child("beat", stack.beat_command(schedule))
         self._stops.callback(self._stop, beat)
-        beat.start(self._environ())
-        watched = self._keep("Beat", beat, beat.log, self._again(beat, self._environ()))
+        beat.start(self._as_application())
+        watched = self._keep("Beat", beat, beat.log, self._again(beat, self._as_application()))
 
         def well() -> bool:
             young = time.monotonic() - watched.started_at < healthcheck.BEAT_SECONDS
@@ -309,9 +309,13 @@ class Supervisor:
         return watched
 
     def _environ(self) -> dict[str, str]:
+        """For those that migrate alone: it names the owner of the database."""
         # From whatever folder we were started: the children find the program.
         path = os.pathsep.join(filter(None, [str(stack.ROOT), os.environ.get("PYTHONPATH", "")]))
         return {**os.environ, **self._variables, "PYTHONUNBUFFERED": "1", "PYTHONPATH": path}
+
+    def _as_application(self) -> dict[str, str]:
+        return stack.as_application(self._environ())
 
     def _guard(self, pid: int | None, number: signal.Signals, *, group: bool) -> None:
         assert self._watchdog is not None

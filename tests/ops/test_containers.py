@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yml
 
 
 @pytest.fixture
-def variables(data_dir: Path) -> Iterator[dict[str, str]]:
+def given(data_dir: Path) -> Iterator[Callable[[str], dict[str, str]]]:
     """What compose gives a service: secrets in files, and servers at addresses of their own."""
     folder = data_dir.parent / "secrets"
     compose_secrets.make(folder)
@@ -36,13 +36,18 @@ def variables(data_dir: Path) -> Iterator[dict[str, str]]:
         for name, url in (("database_url", postgres.url), ("redis_url", valkey.url)):
             (folder / name).chmod(0o600)
             (folder / name).write_text(url + "\n")
+        (folder / "application_database_url").unlink()
+        compose_secrets.make(folder)
         data_dir.mkdir()
-        given = {
-            name: str(value).replace("/run/secrets", str(folder))
-            for name, value in SERVICES["web"]["environment"].items()
-            if name.endswith("_FILE")
-        }
-        yield environ(data_dir, **given)
+
+        def given(service: str) -> dict[str, str]:
+            named = SERVICES[service]["environment"].items()
+            files = {name: str(value) for name, value in named if name.endswith("_FILE")}
+            return environ(
+                data_dir, **{name: file.replace("/run/secrets", str(folder)) for name, file in files.items()}
+            )
+
+        yield given
     finally:
         valkey.destroy()
         postgres.destroy()
@@ -58,9 +63,11 @@ def command(name: str, **replaced: str) -> list[str]:
     return [*programs[words[0]], *words[1:]]
 
 
-def test_the_services_run_against_servers_of_their_own(variables: dict[str, str], data_dir: Path) -> None:
+def test_the_services_run_against_servers_of_their_own(
+    given: Callable[[str], dict[str, str]], data_dir: Path
+) -> None:
     migrated = subprocess.run(
-        command("migrate"), cwd=ROOT, env=variables, capture_output=True, text=True, check=False
+        command("migrate"), cwd=ROOT, env=given("migrate"), capture_output=True, text=True, check=False
     )
     assert migrated.returncode == 0, migrated.stderr
     assert not (data_dir / "postgres").exists()
@@ -68,7 +75,7 @@ def test_the_services_run_against_servers_of_their_own(variables: dict[str, str]
     port, schedule = free_port(), data_dir / "schedule"
     web = [word if word != "0.0.0.0" else "127.0.0.1" for word in dockerfile_command()]
     web = [sys.executable, *(str(port) if word == "8000" else word for word in web[1:])]
-    static = {**variables, "PHR_STATIC_DIR": str(data_dir / "static")}
+    static = {**given("web"), "PHR_STATIC_DIR": str(data_dir / "static")}
     subprocess.run(
         [sys.executable, "manage.py", "collectstatic", "--no-input", "-v", "0"],
         cwd=ROOT,

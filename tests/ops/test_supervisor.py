@@ -11,9 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from phr.core.environment import DatabaseAddress
 from phr.ops import stack
+from phr.ops.embedded.postgres import OWNER
 from phr.ops.embedded.processes import free_port, wait_until
 from tests.ops.running import Up, environ, manage, rings
+
+SECRET_KEY = "a key for tests alone, which signs nothing that anybody keeps"
 
 
 @pytest.fixture
@@ -60,6 +64,19 @@ def test_it_starts_serves_is_used_and_stops(up: Up, data_dir: Path) -> None:
     assert third.stderr.count("\n") == 1
     assert "is taken by another program" in third.stderr
 
+    # Nobody but commands is told the owner of the database: none of those that face the web and the portals.
+    owners = DatabaseAddress.parse(run["environment"]["DATABASE_URL"])
+    for part in ("granian", "phr.ops.worker", "phr.ops.beat"):
+        main = up.child(part)
+        for process in [main, *main.children(recursive=True)]:
+            told = process.environ()
+            assert DatabaseAddress.parse(told["DATABASE_URL"]).user == "phr_app"
+            assert not [name for name, value in told.items() if owners.password in value or OWNER in value]
+    as_web = {name: up.child("granian").environ()[name] for name in ("DATABASE_URL", "PHR_SECRET_KEY_FILE")}
+    refused = manage(data_dir, "migrate", **as_web)
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("The user of DATABASE_URL may not alter the role phr_app")
+
     # A command finds the stack's database, and leaves it running.
     made = manage(data_dir, "create_person", "--user", "owner@example.org", "--name", "Ada")
     assert made.returncode == 0, made.stderr
@@ -82,6 +99,18 @@ def test_it_starts_serves_is_used_and_stops(up: Up, data_dir: Path) -> None:
         again.send(signal.SIGTERM)
         assert again.wait() == 0
         again.kill()
+
+
+@pytest.mark.parametrize("by_file", [True, False])
+def test_the_application_is_told_no_owner_however_that_was_given(tmp_path: Path, *, by_file: bool) -> None:
+    url = "postgresql://boss:hunter2-hunter2@db.example/phr"
+    file = tmp_path / "url"
+    file.write_text(url)
+    given = {"DATABASE_URL_FILE": str(file)} if by_file else {"DATABASE_URL": url}
+    told = stack.as_application({**given, "PGPASSWORD": "hunter2-hunter2", "PHR_SECRET_KEY": SECRET_KEY})
+    assert set(told) == {"DATABASE_URL", "PHR_SECRET_KEY"}
+    assert "hunter2" not in told["DATABASE_URL"]
+    assert told["DATABASE_URL"].endswith("@db.example:5432/phr")
 
 
 def test_kill_9_leaves_no_child(up: Up, data_dir: Path) -> None:

@@ -95,6 +95,38 @@ def test_each_secret_is_declared_used_and_made(tmp_path: Path) -> None:
     )
 
 
+def test_the_owner_of_the_database_is_told_to_the_migration_alone(tmp_path: Path) -> None:
+    compose_secrets.make(tmp_path)
+    owner = tmp_path.joinpath("postgres_password").read_text().strip()
+    holds = {path.name for path in tmp_path.iterdir() if owner in path.read_text()}
+    assert holds == {"postgres_password", "database_url"}
+    told = {name for name, service in SERVICES.items() if holds & set(service.get("secrets", []))}
+    assert told == {"migrate", "postgres"}
+    for name in ("web", "worker", "beat"):
+        variables = SERVICES[name]["environment"]
+        assert variables["DATABASE_URL_FILE"] == "/run/secrets/application_database_url"
+
+
+def test_an_installation_from_before_gets_what_is_new_and_keeps_the_rest(tmp_path: Path) -> None:
+    compose_secrets.make(tmp_path)
+    file = tmp_path / "application_database_url"
+    file.unlink()
+    for name in ("database_url", "postgres_password"):
+        tmp_path.joinpath(name).chmod(0o600)
+    tmp_path.joinpath("database_url").write_text("postgresql://own:er@db.example:6543/records\n")
+    before = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    assert compose_secrets.make(tmp_path) == ["application_database_url"]
+    address = environment.DatabaseAddress.parse(file.read_text().strip())
+    assert (address.host, address.port, address.name, address.user) == (
+        "db.example",
+        6543,
+        "records",
+        "phr_app",
+    )
+    file.unlink()
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == before
+
+
 def test_making_secrets_again_changes_nothing(tmp_path: Path) -> None:
     folder = tmp_path / "secrets"
     compose_secrets.make(folder)
