@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from phr.core import environment
-from phr.ops import keyfiles
+from phr.ops import keyfiles, reachable
 from phr.ops.embedded import keeper
 from phr.ops.embedded.errors import EmbeddedError
 from phr.ops.embedded.postgres import Postgres
@@ -67,7 +67,8 @@ def prepare(environ: MutableMapping[str, str]) -> Callable[[], None]:
     if embedded:
         layout.make()
     environ.update(keyfiles.ensure(layout=layout, environ=environ, may_make=embedded))
-    if not embedded:
+    if settings.database is not None:
+        reachable.database(settings.database)
         return lambda: None
     variables, stop = ensure_database(layout)
     for name, value in variables.items():

@@ -18,7 +18,7 @@ from types import FrameType
 from typing import Any
 
 from phr.core import environment
-from phr.ops import healthcheck, keyfiles, stack
+from phr.ops import healthcheck, keyfiles, reachable, stack
 from phr.ops.children import Child, Watchdog
 from phr.ops.embedded.errors import EmbeddedError
 from phr.ops.embedded.postgres import Postgres
@@ -178,6 +178,10 @@ class Supervisor:
     def _start(self) -> None:
         embedded = self._settings.database is None
         self._variables |= keyfiles.ensure(layout=self._layout, environ=os.environ, may_make=embedded)
+        if self._settings.database is not None:
+            reachable.database(self._settings.database)
+        if self._settings.redis_url is not None:
+            reachable.broker(self._settings.redis_url)
         self._watchdog = Watchdog()
         if embedded:
             self._start_postgres()
