@@ -44,7 +44,19 @@ def manage(data_dir: Path, *words: str, **variables: str) -> subprocess.Complete
 def rings(variables: Mapping[str, str]) -> int:
     """How often the workers of a stack with this environment have rung since they started."""
     asked = subprocess.run(
-        [sys.executable, "-m", "celery", "--app", "phr", "--quiet", "inspect", "stats", "--json"],
+        [
+            sys.executable,
+            "-m",
+            "celery",
+            "--app",
+            "phr",
+            "--quiet",
+            "inspect",
+            "--timeout",
+            "5",
+            "stats",
+            "--json",
+        ],
         cwd=ROOT,
         env=dict(variables),
         capture_output=True,

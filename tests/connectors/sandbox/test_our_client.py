@@ -31,8 +31,6 @@ from connectors.smart.tokens import Client, TokenReply, exchange_code, refresh, 
 from tests.connectors.sandbox.browser import CALLBACK, App, send, ticket_of
 from tests.connectors.sandbox.conftest import PROFILES, OpenPortal
 
-NOW = datetime.now(UTC)
-
 
 def connect(
     egress: Egress, portal: RunningPortal, profile: Profile
@@ -78,7 +76,7 @@ def connect(
             profile=profile,
             client_id=client.id,
             nonce=nonce if sends_nonce(profile=profile, scope=scope) else None,
-            now=NOW,
+            now=datetime.now(UTC),
         )
     return server, client, reply, patient_from(reply=reply, profile=profile, claims=claims)
 
