@@ -17,8 +17,22 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, Self
-from urllib.parse import parse_qsl, quote, unquote, urlsplit
+from typing import Any
+from urllib.parse import urlsplit
+
+from phr.core.address import BadForm, DatabaseAddress
+
+__all__ = [
+    "DEFAULT_BASE_URL",
+    "VARIABLES",
+    "BadForm",
+    "DatabaseAddress",
+    "Environment",
+    "Variable",
+    "WrongSetting",
+    "given",
+    "read",
+]
 
 DEFAULT_BASE_URL = "http://127.0.0.1:8000"
 _SECRET_KEY_LENGTH = 50  # Django's own recommendation (security.W009)
@@ -30,61 +44,6 @@ _LONGEST_PROXY_CHAIN = 10
 
 class WrongSetting(Exception):  # noqa: N818 - the name is the sentence that a caller reads
     """A variable is missing or nonsensical; the message is one sentence, and names no secret."""
-
-
-class BadForm(ValueError):  # noqa: N818 - as above
-    """A value has another form; the message follows "must be a value that" and does not quote it."""
-
-
-@dataclass(frozen=True, slots=True)
-class DatabaseAddress:
-    """Where Postgres is: ``host`` is a name, an address, or the folder of a unix socket."""
-
-    host: str
-    port: int
-    name: str
-    user: str
-    password: str = field(repr=False)
-    options: tuple[tuple[str, str], ...] = ()
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Read ``postgresql://user:password@host:5432/name``, also libpq's ``?host=/socket/folder``.
-
-        Raises BadForm (or another ValueError) when it is none.
-        """
-        parts = urlsplit(text)
-        if parts.scheme not in {"postgres", "postgresql"}:
-            raise BadForm("starts with postgresql://")
-        query = dict(parse_qsl(parts.query, strict_parsing=True)) if parts.query else {}
-        # Not parts.hostname: it lowers the case of a socket's path.
-        netloc_host = parts.netloc.rpartition("@")[2]
-        bare = netloc_host if netloc_host.endswith("]") else re.sub(r":\d*$", "", netloc_host)
-        host = query.pop("host", "") or unquote(bare).strip("[]")
-        name = unquote(parts.path.removeprefix("/"))
-        port = int(query.pop("port", 0)) or parts.port or 5432
-        if not host or not name or "/" in name:
-            raise BadForm("names a host and one database: postgresql://user:password@host:5432/name")
-        return cls(
-            host=host,
-            port=port,
-            name=name,
-            user=unquote(parts.username or query.pop("user", "")),
-            password=unquote(parts.password or query.pop("password", "")),
-            options=tuple(sorted(query.items())),
-        )
-
-    @property
-    def url(self) -> str:
-        """The address as libpq and psycopg read it, password included."""
-        login = quote(self.user, safe="") + (f":{quote(self.password, safe='')}" if self.password else "")
-        query = list(self.options)
-        if self.host.startswith("/"):
-            place, query = "", [("host", self.host), ("port", str(self.port)), *query]
-        else:
-            place = f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-        tail = "&".join(f"{key}={quote(value, safe='/')}" for key, value in query)
-        return f"postgresql://{login}@{place}/{quote(self.name, safe='')}" + (f"?{tail}" if tail else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,19 +88,12 @@ def _text(value: str) -> str:
 
 
 def _flag(value: str) -> bool:
-    words = {
-        "1": True,
-        "true": True,
-        "yes": True,
-        "on": True,
-        "0": False,
-        "false": False,
-        "no": False,
-        "off": False,
-    }
-    if value.lower() not in words:
-        raise BadForm("is one of 1, true, yes, on, 0, false, no, off")
-    return words[value.lower()]
+    word = value.lower()
+    if word in {"1", "true", "yes", "on"}:
+        return True
+    if word in {"0", "false", "no", "off"}:
+        return False
+    raise BadForm("is one of 1, true, yes, on, 0, false, no, off")
 
 
 def _count(value: str) -> int:
@@ -311,7 +263,7 @@ VARIABLES: tuple[Variable, ...] = (
     Variable(
         "PHR_INSECURE_HTTP",
         "insecure_http",
-        "Serve a home network without TLS; every page then carries a warning.",
+        "Serve a home network without TLS; every page then carries a warning. Without it http:// is for loopback.",
         _flag,
         "0",
     ),
@@ -346,7 +298,8 @@ VARIABLES: tuple[Variable, ...] = (
 def read(environ: Mapping[str, str] | None = None) -> Environment:
     """Read and check every variable; an empty one counts as not set.
 
-    Raises WrongSetting for the first that is wrong, unreadable, given twice, or unknown with our prefix.
+    Raises WrongSetting for the first that is wrong, unreadable, given twice, or unknown with our prefix, and for
+    a PHR_BASE_URL whose passwords and records would travel in clear without a word of the operator's.
     """
     source = os.environ if environ is None else environ
     _refuse_unknown(source)
@@ -356,7 +309,9 @@ def read(environ: Mapping[str, str] | None = None) -> Environment:
         if text is None:
             text = variable.default
         values[variable.attribute] = None if text is None else _parsed(variable, text)
-    return Environment(**values)
+    found = Environment(**values)
+    _refuse_clear_text(found)
+    return found
 
 
 def given(variable: Variable, environ: Mapping[str, str]) -> str | None:
@@ -387,6 +342,23 @@ def _parsed(variable: Variable, text: str) -> Any:
         ours = str(error) if isinstance(error, BadForm) else "has the form shown in .env.example"
         shown = "" if variable.secret else f" It is {text!r}."
         raise WrongSetting(f"{variable.name} must be a value that {ours}.{shown}") from None
+
+
+def _refuse_clear_text(found: Environment) -> None:
+    parts = urlsplit(found.base_url)
+    host = parts.hostname or ""
+    if parts.scheme == "http" and not found.insecure_http and not _is_loopback(host):
+        raise WrongSetting(
+            f"PHR_BASE_URL is http://, and to {host} passwords and records would travel in clear: make it "
+            "https:// behind a proxy with TLS, or set PHR_INSECURE_HTTP=1 for a home network without."
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:  # a name; browsers keep these two on the machine (RFC 6761)
+        return host == "localhost" or host.endswith(".localhost")
 
 
 def _refuse_unknown(environ: Mapping[str, str]) -> None:

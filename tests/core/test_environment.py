@@ -63,6 +63,32 @@ def test_nonsense_is_one_sentence(name: str, text: str, says: str) -> None:
     assert SECRET not in sentence
 
 
+@pytest.mark.parametrize(
+    "url", ["http://health.example.org", "http://192.168.1.10:8000", "http://0.0.0.0", "http://notlocalhost"]
+)
+def test_clear_text_beyond_this_machine_needs_a_word(url: str) -> None:
+    with pytest.raises(WrongSetting, match=r"^PHR_BASE_URL is http://") as caught:
+        read({"PHR_BASE_URL": url})
+    assert "PHR_INSECURE_HTTP=1" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert read({"PHR_BASE_URL": url, "PHR_INSECURE_HTTP": "1"}).base_url == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://health.example.org",
+        "http://127.0.0.1:8000",
+        "http://127.1.2.3",
+        "http://[::1]:8000",
+        "http://localhost:8000",
+        "http://phr.localhost",
+    ],
+)
+def test_tls_and_this_machine_need_none(url: str) -> None:
+    assert read({"PHR_BASE_URL": url}).base_url == url
+
+
 def test_a_misspelt_name_is_refused_with_the_right_one() -> None:
     with pytest.raises(WrongSetting, match="did you mean PHR_EGRESS_ALLOW"):
         read({"PHR_EGRES_ALLOW": "h:1"})

@@ -21,13 +21,14 @@ from tests.ops.running import ROOT, environ, manage
     ("variables", "says"),
     [
         ({"PHR_BASE_URL": "example.org"}, "PHR_BASE_URL must be"),
+        ({"PHR_BASE_URL": "http://health.example.org"}, "PHR_INSECURE_HTTP=1"),
         ({"PHR_TRUSTED_PROXY_COUNT": "many"}, "PHR_TRUSTED_PROXY_COUNT must be"),
         ({"DATABASE_URL": "sqlite:///x"}, "DATABASE_URL must be"),
         ({"PHR_KEYRING_FILE": "/no/such/file"}, "cannot be read"),
         ({"PHR_SECRETKEY": "x"}, "did you mean PHR_SECRET_KEY"),
         ({"DATABASE_URL": "postgresql://u:p@127.0.0.1:1/d"}, "PHR_SECRET_KEY is not set"),
     ],
-    ids=["base_url", "proxies", "database", "key_file", "misspelt", "no_key"],
+    ids=["base_url", "no_tls", "proxies", "database", "key_file", "misspelt", "no_key"],
 )
 @pytest.mark.parametrize("command", ["up", "status", "migrate"])
 def test_a_wrong_setting_is_one_sentence(
