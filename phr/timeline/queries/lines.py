@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Mapping
 from typing import cast
 
+from django.db.models import Case, When
 from django.utils.translation import gettext as _
 
 from phr.accounts.access import Sight
@@ -14,6 +15,30 @@ from phr.timeline.events import Kind
 from phr.timeline.models import Fact
 from phr.timeline.queries.shapes import FactLine, FlagName, SourceChip
 from phr.timeline.queries.text import chips, date_text
+
+# What a reader of a visit looks for first: what was found, then what was done about it, then what was written.
+_WORTH = (
+    Kind.CONDITION,
+    Kind.ALLERGY,
+    Kind.RESULT,
+    Kind.PROCEDURE,
+    Kind.MEDICATION,
+    Kind.VACCINE,
+    Kind.IMAGING,
+    Kind.REPORT,
+    Kind.DOCUMENT,
+    Kind.VITAL,
+)
+_OUT_OF_RANGE = ("critical", "high", "low", "abnormal")
+
+
+def worth() -> Case:
+    """Return the order of lines within a visit, as an expression over facts: lowest first."""
+    return Case(
+        When(flag__in=_OUT_OF_RANGE, then=0),
+        *(When(kind=kind, then=place) for place, kind in enumerate(_WORTH, start=1)),
+        default=len(_WORTH) + 1,
+    )
 
 
 def chips_of(sight: Sight) -> dict[uuid.UUID, SourceChip]:

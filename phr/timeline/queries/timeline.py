@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from phr.accounts.access import Sight
 from phr.timeline.events import Kind
 from phr.timeline.models import Fact
-from phr.timeline.queries.lines import chips_of, line
+from phr.timeline.queries.lines import chips_of, line, worth
 from phr.timeline.queries.shapes import (
     Facet,
     Row,
@@ -139,7 +139,9 @@ def _cards(
     )
     ranked = inside.annotate(
         place=Window(
-            RowNumber(), partition_by=[F("visit_id")], order_by=[F("sort_at").desc(), F("id").desc()]
+            RowNumber(),
+            partition_by=[F("visit_id")],
+            order_by=[worth(), F("title"), F("sort_at").desc(), F("id").desc()],
         )
     ).filter(place__lte=CARD_LINES + 1)
     lines = defaultdict(list)
