@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -210,17 +211,17 @@ def _place(*, sight: Sight, rows: Sequence[_Row], placed: Mapping[int, uuid.UUID
     moved = [(row.event_id, placed[row.event_id]) for row in rows if row.fact_id != placed[row.event_id]]
     if not moved:
         return
-    events = [event_id for event_id, _ in moved]
+    # By key, and each new value looked up in one constant: a join would be left to a planner that, without
+    # statistics, may make it anew for every row.
     with connection.cursor() as cursor:
         cursor.execute(
-            """UPDATE timeline_event AS e SET fact_id = t.fact_id FROM (
-                   SELECT found.place, moved.fact_id FROM unnest(%s::bigint[], %s::uuid[]) AS moved (id, fact_id)
-                   CROSS JOIN LATERAL (
-                       SELECT ctid AS place FROM timeline_event WHERE person_id = %s AND id = moved.id OFFSET 0
-                   ) AS found
-               ) AS t
-               WHERE e.ctid = t.place""",
-            [events, [identity for _, identity in moved], sight.person_id],
+            """UPDATE timeline_event SET fact_id = (%s::jsonb ->> id::text)::uuid
+               WHERE person_id = %s AND id = ANY(%s)""",
+            [
+                json.dumps({str(event_id): identity and str(identity) for event_id, identity in moved}),
+                sight.person_id,
+                [event_id for event_id, _ in moved],
+            ],
         )
 
 
