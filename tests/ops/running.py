@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -142,7 +143,9 @@ class Up:
             self._process.kill()
         self.wait()
         for process in self.family():
-            process.kill()
+            # The watchdog may be quicker.
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
 
 
 def _lives(process: psutil.Process) -> bool:
