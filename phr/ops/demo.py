@@ -32,7 +32,8 @@ from phr.sync.pipeline import session
 
 EMAIL: Final = "demo@example.org"
 PASSWORD: Final = "demo-family-2026"  # noqa: S105 - printed on the terminal, for invented people on loopback
-# A person and how many of their portals are connected from the start; the rest is for whoever tries the demo.
+# How many of a person's portals are connected from the start, the last ones: clinic and laboratory saw them last, so
+# the first screen shows what both say. The hospital is left for whoever tries the demo.
 _CONNECTED: Final = 2
 _SESSION: Final = "demo"
 
@@ -51,7 +52,7 @@ def seed(portals: Sequence[Mapping[str, Any]]) -> None:
         )
         if place == 0 and user.last_person_id is None:
             User.objects.filter(pk=user.pk).update(last_person_id=sight.person_id)
-        accounts = [portal for portal in portals if portal["slug"] in person.accounts][:_CONNECTED]
+        accounts = [portal for portal in portals if portal["slug"] in person.accounts][-_CONNECTED:]
         for portal in accounts:
             account = person.accounts[portal["slug"]]
             _connect(sight=sight, portal=portal, username=account.username, password=account.password)

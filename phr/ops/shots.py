@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 WIDTHS: Final[Mapping[str, tuple[int, int]]] = {"phone": PHONE, "desktop": DESKTOP}
 THEMES: Final = ("light", "dark")
 # The third portal's name in the demo, connected here as its users do by hand.
-_THIRD: Final = "Northern"
+_THIRD: Final = "Mercy"
 # Whose record is full, and whose stays empty; the log-in of the third portal goes by the first name.
 _FULL: Final = "Renée"
 _ACCOUNT: Final = "renee"

@@ -40,7 +40,7 @@ def test_a_merged_fact_shows_what_each_source_says(visit: Visit) -> None:
     shown = days(page)
     assert shown == sorted(shown, reverse=True)
 
-    page.goto(f"{page.url}?kind=condition")
+    page.goto(f"{page.url}?kind=result")
     line = page.locator(MERGED).first
     chips = line.locator(".source-chip").evaluate_all("all => all.map(one => one.title)")
     assert len(set(chips)) == len(chips) >= 2
@@ -63,7 +63,7 @@ def test_a_merged_fact_shows_what_each_source_says(visit: Visit) -> None:
     assert raw.count() == len(chips)
     for card in raw.all():
         card.locator("summary").first.click()
-        expect(card.locator("pre.raw").first).to_contain_text('"resourceType": "Condition"')
+        expect(card.locator("pre.raw").first).to_contain_text('"resourceType": "Observation"')
 
 
 @pytest.mark.parametrize("script", [True, False])
