@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -29,8 +28,6 @@ class Joined:
     apart: Counter[tuple[str, str]] = field(default_factory=Counter)
     # Resources without a line of their own, by type and the name of the exclusion.
     excluded: Counter[tuple[str, str]] = field(default_factory=Counter)
-    # Facts that hold two originals which nothing a reader can see tells apart, by type.
-    alike: Counter[str] = field(default_factory=Counter)
     # Facts that hold two originals which are not the same thing.
     wrong: list[frozenset[str]] = field(default_factory=list)
 
@@ -45,7 +42,6 @@ def compare(person: Sight, life: Life) -> Joined:
         )
         rows: list[tuple[uuid.UUID, str, int, str, uuid.UUID | None]] = cursor.fetchall()
     twins = {each: group for group in life.truth.twins for each in group}
-    alike = _alike(life.originals)
     found = Joined()
     in_fact: dict[uuid.UUID, set[str]] = defaultdict(set)
     facts_of: dict[tuple[str, int], set[uuid.UUID]] = defaultdict(set)
@@ -61,10 +57,8 @@ def compare(person: Sight, life: Life) -> Joined:
         at[original, ordinal].add(source_id)
     found.facts = len(in_fact)
     for originals in in_fact.values():
-        if len({alike[original] for original in originals}) > 1:
+        if len({twins.get(original, frozenset({original})) for original in originals}) > 1:
             found.wrong.append(frozenset(originals))
-        elif len({twins.get(original, frozenset({original})) for original in originals}) > 1:
-            found.alike[next(iter(originals)).partition("/")[0]] += 1
     for key, sources in at.items():
         if len(sources) > 1:
             kind = key[0].partition("/")[0]
@@ -73,30 +67,6 @@ def compare(person: Sight, life: Life) -> Joined:
             else:
                 found.apart[kind, TWINS if key[0] in twins else ""] += 1
     return found
-
-
-def _alike(originals: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """Return for each original what a reader can see of it: neither ids and numbers, nor how a code is worded."""
-    return {
-        f"{each['resourceType']}/{each['id']}": json.dumps(_visible(each), sort_keys=True, default=str)
-        for each in originals
-    }
-
-
-def _visible(node: Any) -> Any:
-    if isinstance(node, list):
-        return [_visible(item) for item in node]
-    if not isinstance(node, dict):
-        return node
-    hidden = {"id", "reference", "identifier"}
-    if "coding" in node:
-        hidden.add("text")
-    if "code" in node and "system" in node:
-        hidden.add("display")
-    # The name that a reference says of its target is the target's, and that is compared itself.
-    if "reference" in node:
-        hidden.add("display")
-    return {name: _visible(value) for name, value in node.items() if name not in hidden}
 
 
 def missing(person: Sight, life: Life, runs: Mapping[str, Run]) -> Counter[tuple[str, str, str]]:
@@ -145,7 +115,6 @@ def summary(joined: Joined, absent: Mapping[tuple[str, str, str], int]) -> str:
         f"facts {joined.facts}; shared and one fact {_words(joined.joined)}",
         f"shared and not one fact: {_words(joined.apart)}",
         f"without a line of their own: {_words(joined.excluded)}",
-        f"alike but for the wording of their code: {_words(joined.alike)}",
         f"served and not held: {_words(absent)}",
     ]
     return "\n".join(lines)

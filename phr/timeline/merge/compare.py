@@ -43,6 +43,10 @@ def told_apart(a: Match, b: Match, rules: Rules) -> bool:
         return True
     # One number on both says more than how each portal spells a name.
     numbered = not set(a.ids).isdisjoint(b.ids)
+    # Code and moment alone vouch for nothing: two X-rays of one stay can share both.
+    unsigned = not (a.who or b.who or numbered)
+    if rules.unsigned_wording and unsigned and a.texts and b.texts and set(a.texts).isdisjoint(b.texts):
+        return True
     return rules.who_differs and not numbered and bool(a.who and b.who) and _others(a.who, b.who)
 
 

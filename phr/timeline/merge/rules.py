@@ -75,6 +75,7 @@ class Rules:
     timeless time plays no part
     overlap  different starts on one day may join where the periods overlap and somebody took part in both
     who_differs  different people (or places) tell two events apart
+    unsigned_wording  where neither says who, a wording that is nowhere the same tells two events apart
     rounding one value may be the other one rounded, or lack its unit, at an equal instant
     """
 
@@ -85,13 +86,14 @@ class Rules:
     timeless: bool = False
     overlap: bool = False
     who_differs: bool = False
+    unsigned_wording: bool = False
     rounding: bool = False
     same_end: bool = False
     midnight_is_day: bool = False
     identified_any_time: bool = False
 
 
-_ACT = Rules(exact="free", day="who", who_differs=True, midnight_is_day=True)
+_ACT = Rules(exact="free", day="who", who_differs=True, unsigned_wording=True, midnight_is_day=True)
 _MEDICATION = Rules(exact="free", day="free", who_differs=True, midnight_is_day=True)
 _BY_NUMBER = Rules(identified_any_time=True)
 _ACTOR = Rules(exact="free", timeless=True, identified_any_time=True)

@@ -346,6 +346,16 @@ CASES: dict[str, tuple[list[Json], list[Json], tuple[str, ...]]] = {
         [act("Procedure", COLONOSCOPY, T8)],
         ("a0 b0",),
     ),
+    "unsigned_procedures_of_one_instant_worded_differently": (
+        [act("Procedure", concept((SNOMED, "399208008"), text="Plain chest X-ray"), T8)],
+        [act("Procedure", concept((SNOMED, "399208008"), text="Plain chest X-ray (procedure)"), T8)],
+        ("a0", "b0"),
+    ),
+    "signed_procedures_of_one_instant_worded_differently": (
+        [act("Procedure", concept((SNOMED, "399208008"), text="Plain chest X-ray"), T8, "Dr. Amir Haddad")],
+        [act("Procedure", concept((SNOMED, "399208008"), text="CHEST XR"), T8, "Dr. Amir Haddad")],
+        ("a0 b0",),
+    ),
     "procedure_on_one_day_without_anybody": (
         [act("Procedure", COLONOSCOPY, DAY)],
         [act("Procedure", COLONOSCOPY, DAY)],

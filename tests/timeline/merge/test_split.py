@@ -45,6 +45,7 @@ def says(member: Member) -> tuple[object, ...]:
     return (
         match.family,
         match.codes,
+        match.texts,
         match.time,
         match.values,
         match.end,
