@@ -4,9 +4,11 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal
 
+from connectors.profile.facts import Addresses, Guide
 from connectors.profile.sections import (
     Attachments,
     Auth,
+    Bulk,
     ErrorRule,
     Fhir,
     Limits,
@@ -41,4 +43,7 @@ class Profile:
     limits: Limits = field(default_factory=Limits)
     store: Store = field(default_factory=Store)
     attachments: Attachments = field(default_factory=Attachments)
+    bulk: Bulk = field(default_factory=Bulk)
+    addresses: Addresses = field(default_factory=Addresses)
+    guide: Guide = field(default_factory=Guide)
     server: Server = field(default_factory=Server)

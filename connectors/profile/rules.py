@@ -137,18 +137,12 @@ def _server(profile: Profile) -> Iterator[Fault]:
             "server.refresh_rotates",
             "is true, but server.refresh_returned is false: the new token must come back",
         )
-    if server.pkce_required and profile.auth.pkce == "off":
-        yield "auth.pkce", 'is "off", but server.pkce_required is true'
-    if server.nonce_required and not profile.auth.nonce:
-        yield "auth.nonce", "is false, but server.nonce_required is true"
-    if server.refresh_needs_scope and not profile.auth.send_scope_on_refresh:
-        yield "auth.send_scope_on_refresh", "is false, but server.refresh_needs_scope is true"
+    if server.pkce == "required" and profile.auth.pkce == "off":
+        yield "auth.pkce", 'is "off", but server.pkce is "required"'
     if not server.client_auth:
         yield "server.client_auth", "is empty"
     if not set(profile.auth.clients) & set(server.client_auth):
         yield "auth.clients", "has no method that server.client_auth accepts"
-    if not server.scope_wildcards and profile.scopes.style == "wildcard":
-        yield "scopes.style", 'is "wildcard", but server.scope_wildcards is false'
     yield from _types("server.requires", server.requires)
     yield from _types("server.max_counts", server.max_counts)
 

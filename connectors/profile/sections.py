@@ -71,7 +71,11 @@ FURTHER_RESOURCES: Final[tuple[str, ...]] = (
 )
 
 ClientMethod = Literal["public", "client_secret_basic", "client_secret_post", "private_key_jwt"]
-PatientSource = Literal["token", "fhir_user", "jwt_claim", "search"]
+# Who begins: the person here, a portal's page, staff here who choose a patient there, or nobody (a key alone).
+Flow = Literal["standalone", "ehr", "provider", "backend"]
+PatientSource = Literal["token", "fhir_user", "jwt_claim", "search", "coverage"]
+ExportLevel = Literal["system", "patient", "group"]
+DynamicRegistration = Literal["none", "rfc7591", "software_id"]
 Meaning = Literal["refused", "unsupported", "retry", "reauthorize"]
 
 
@@ -86,6 +90,7 @@ class Fhir:
 
     version: Literal["R4"] = "R4"
     accept: str = "application/fhir+json"
+    # Sent with every request; "{client_id}" stands for our client id there.
     headers: Mapping[str, str] = field(default_factory=empty_mapping)
 
 
@@ -93,13 +98,21 @@ class Fhir:
 class Auth:
     """How a person and a client sign in."""
 
+    # A set, written in the order in which we prefer them: key, secret in a header, secret in the form, none.
     clients: tuple[ClientMethod, ...]
-    pkce: Literal["required", "send", "off"] = "send"
+    flows: tuple[Flow, ...] = ("standalone",)
+    pkce: Literal["send", "off"] = "send"
     aud: Literal["send", "omit", "strip_slash"] = "send"
-    nonce: bool = True
     # Issuers that an id_token may name. Empty: the discovered one alone.
     issuers: tuple[str, ...] = ()
+    # Pieces of the discovered authorization endpoint to be replaced: it may be that of another kind of user.
+    authorize_rewrite: Mapping[str, str] = field(default_factory=empty_mapping)
     send_scope_on_refresh: bool = False
+    # `client_id` stands in the form beside the proof of a confidential client.
+    client_id_in_form: bool = False
+    # What introspection is asked with: the client's own proof, or an access token.
+    introspection: Literal["client", "bearer"] = "client"
+    dynamic_registration: DynamicRegistration = "none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,24 +145,34 @@ class Refresh:
     """How long a grant lives."""
 
     style: Literal["rotating", "fixed", "none"]
+    # Days after consent at which it ends whatever we do, and days without a refresh after which it ends.
     lifetime_days: int | None = None
     idle_days: int | None = None
+    # A refresh sooner than this after the last one is refused.
+    min_interval_seconds: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
     """How searches differ from the default plan."""
 
+    # `Patient/id/$everything` in place of searches by type.
+    everything: bool = False
     # Type -> the queries made in place of the default ones ("" searches by patient alone).
     queries: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    # Types whose search must not name the patient: the token alone says who it is.
+    without_patient: tuple[str, ...] = ()
     # Parameter -> template with one claim of the token response or access token in braces.
     from_claims: Mapping[str, str] = field(default_factory=empty_mapping)
     count: int = 100
     counts: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     # Types that answer `_lastUpdated`.
     last_updated: tuple[str, ...] = ()
-    # What `Bundle.total` means: all of the result, this page, or it is not sent.
-    total: Literal["result", "page", "absent"] = "result"
+    # Type -> parameter of the date of making, for servers without `_lastUpdated`, beside those of the
+    # specification.
+    created: Mapping[str, str] = field(default_factory=empty_mapping)
+    # What `Bundle.total` means: all of the result, or nothing that can be counted on.
+    total: Literal["result", "untrusted"] = "result"
     skip: tuple[str, ...] = ()
     revinclude_provenance: bool = False
 
@@ -160,7 +183,8 @@ class Paging:
 
     # The link dies after a while, so a crawl that pauses begins its query again.
     expires: bool = False
-    follow: Literal["verbatim"] = "verbatim"
+    # Links write the path of the base in other letters, large for small.
+    ignore_case: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,6 +195,8 @@ class ErrorRule:
     meaning: Meaning
     resource_type: str | None = None
     issue_code: str | None = None
+    # "html": only where a web page came instead of an OperationOutcome.
+    body: Literal["any", "html"] = "any"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,3 +224,13 @@ class Attachments:
     # "native": ask for the bytes themselves; "fhir_json": ask for a Binary resource.
     accept: Literal["native", "fhir_json"] = "native"
     daily_limit: int | None = None
+    # What stands in an attachment's `url` where there is none.
+    not_urls: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bulk:
+    """Bulk Data export (Backend Services)."""
+
+    # The kinds of `$export` that are offered; where several are, the narrowest is taken.
+    levels: tuple[ExportLevel, ...] = ()

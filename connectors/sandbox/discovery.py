@@ -41,7 +41,7 @@ class Discovery:
             capabilities.append("context-standalone-patient")
         if server.id_token:
             capabilities.append("sso-openid-connect")
-        if self._profile.refresh.style != "none":
+        if self._profile.server.refresh_given:
             capabilities.append("permission-offline")
         return {**self._oauth(), "capabilities": list(dict.fromkeys(capabilities))}
 
@@ -98,7 +98,7 @@ class Discovery:
         return described
 
     def _oauth(self) -> dict[str, Any]:
-        refreshes = [] if self._profile.refresh.style == "none" else ["refresh_token"]
+        refreshes = ["refresh_token"] if self._profile.server.refresh_given else []
         methods = [METHODS[method][1] for method in self._profile.server.client_auth]
         return {
             "issuer": self._issuer,
@@ -120,7 +120,7 @@ class Discovery:
         scopes = self._profile.scopes
         suffix = "read" if scopes.version == "v1" else "rs"
         types = [*scopes.resources]
-        if self._profile.server.scope_wildcards:
+        if self._profile.server.scope_wildcards != "refused":
             types.insert(0, "*")
         words = [*scopes.identity, "launch/patient", scopes.offline, *scopes.extra]
         return [*(word for word in words if word), *(f"patient/{name}.{suffix}" for name in types)]

@@ -176,7 +176,7 @@ class FhirApi:
                     resource_type=resource_type,
                     params=params,
                     patient=bearer.patient,
-                    last_updated=self._server.last_updated,
+                    last_updated=self._answers_last_updated(resource_type),
                 )
                 window = self._pages.begin(
                     path=resource_type,
@@ -252,6 +252,10 @@ class FhirApi:
         if asked and not asked.isdecimal():
             raise SearchError("_count is no number")
         return min(int(asked) if asked and int(asked) else DEFAULT_COUNT, most)
+
+    def _answers_last_updated(self, resource_type: str) -> bool:
+        answered = self._server.last_updated
+        return answered if isinstance(answered, bool) else resource_type in answered
 
     def _missing_parameter(self, required: Sequence[str]) -> Response:
         status = 403 if self._server.missing_parameter_answer == "403_outcome" else 400

@@ -74,7 +74,11 @@ class RefreshGrant(RefreshTokenGrant):  # type: ignore[misc]
             # (RFC 9700, section 4.14.2).
             self.server.grants.revoke_grant(held.grant.id)
         alive = self.server.grants.is_alive(held)
-        if alive and self.server.profile.server.refresh_needs_scope and not self.request.payload.scope:
+        if (
+            alive
+            and self.server.profile.server.refresh_scope == "required"
+            and not self.request.payload.scope
+        ):
             raise InvalidScopeError("the refresh request must name its scope")
         return IssuedToken(held, alive=True) if alive and not held.used else None
 

@@ -32,7 +32,7 @@ class OAuth(AuthorizationServer):  # type: ignore[misc]
         self.key = grants.signing_key()
         self.origin = ""
         self.base_url = ""
-        extensions: list[Any] = [S256Only(required=profile.server.pkce_required)]
+        extensions: list[Any] = [S256Only(required=profile.server.pkce == "required")]
         if profile.server.id_token:
             extensions.append(IdToken(self))
         self.register_grant(CodeGrant, extensions)
@@ -81,7 +81,7 @@ class OAuth(AuthorizationServer):  # type: ignore[misc]
             scope=scope,
             seconds=token["expires_in"],
         )
-        lifetime = self.profile.refresh.lifetime_days or self.profile.refresh.idle_days
+        lifetime = self.profile.server.refresh_lifetime_days or self.profile.server.refresh_idle_days
         if "refresh_token" in token:
             self.grants.add_token(
                 token["refresh_token"],
@@ -187,7 +187,7 @@ class OAuth(AuthorizationServer):  # type: ignore[misc]
         return token
 
     def _may_refresh(self, scope: str) -> bool:
-        if self.profile.refresh.style == "none":
+        if not self.profile.server.refresh_given:
             return False
         word = self.profile.scopes.offline
         return not word or word in scope.split()

@@ -74,7 +74,7 @@ class Client(ClientMixin):  # type: ignore[misc]
     def get_allowed_scope(self, scope: str | None) -> str | None:
         """Return what the server grants of what is asked; None where it refuses the request as a whole."""
         server = self._profile.server
-        if not server.scope_wildcards and scopes.has_wildcard(scope or ""):
+        if server.scope_wildcards == "refused" and scopes.has_wildcard(scope or ""):
             return None
         registered = ""
         if server.scopes_granted == "registration":

@@ -61,8 +61,7 @@ def authorization_url(
     """Return the address to which the person's browser is sent.
 
     `launch`: the value that an EHR handed us, for an EHR launch. The nonce is sent when `scope` asks for an
-    id_token and the profile does not say otherwise. Raises `BadReply` when the profile demands PKCE and the
-    server lists other methods alone.
+    id_token.
     """
     parameters = {
         "response_type": "code",
@@ -75,12 +74,9 @@ def authorization_url(
         parameters["aud"] = base_url.rstrip("/") if profile.auth.aud == "strip_slash" else base_url
     if launch is not None:
         parameters["launch"] = launch
-    if nonce is not None and sends_nonce(profile=profile, scope=scope):
+    if nonce is not None and sends_nonce(scope=scope):
         parameters["nonce"] = nonce
     if profile.auth.pkce != "off":
-        methods = server.code_challenge_methods
-        if profile.auth.pkce == "required" and methods and "S256" not in methods:
-            raise BadReply("bad_discovery")
         parameters["code_challenge"] = create_s256_code_challenge(code_verifier)
         parameters["code_challenge_method"] = "S256"
     parts = urlsplit(server.authorization_endpoint)
@@ -94,9 +90,9 @@ def authorization_url(
     return urlunsplit((parts.scheme, parts.netloc, parts.path, query, ""))
 
 
-def sends_nonce(*, profile: Profile, scope: str) -> bool:
+def sends_nonce(*, scope: str) -> bool:
     """Say whether a request for `scope` carries a nonce, so that the id_token must repeat it."""
-    return profile.auth.nonce and "openid" in scope.split()
+    return "openid" in scope.split()
 
 
 def code_from(*, answer: Mapping[str, str], server: Server, profile: Profile) -> str:

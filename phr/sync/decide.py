@@ -89,7 +89,7 @@ def after_page(
     pages: int,
     matched: int,
     total: int | None,
-    total_means: Literal["result", "page", "absent"],
+    total_means: Literal["result", "untrusted"],
 ) -> NextPage | End:
     """Decide after a page was stored: ``pages`` and ``matched`` (entries of the query itself) count it too."""
     if next_url is not None:

@@ -101,7 +101,7 @@ def test_it_refuses_an_unknown_key(tmp_path: Path, extra: str, key: str) -> None
         ("", "id"),
         (HEAD.replace("checked_on = 2026-08-31\n", "") + AUTH + SCOPES + REFRESH, "checked_on"),
         (HEAD + SCOPES + REFRESH, "auth"),
-        (HEAD + "[auth]\nnonce = true\n" + SCOPES + REFRESH, "auth.clients"),
+        (HEAD + "[auth]\nsend_scope_on_refresh = true\n" + SCOPES + REFRESH, "auth.clients"),
         (HEAD + AUTH + '[scopes]\nversion = "v1"\n' + REFRESH, "scopes.style"),
     ],
 )
@@ -142,7 +142,7 @@ NO_REFRESH = COMPLETE.replace('"rotating"', '"none"')
             id="a_life_for_no_grant",
         ),
         pytest.param(
-            CONFIDENTIAL.replace("[scopes]", 'pkce = "off"\n[scopes]') + "[server]\npkce_required = true\n",
+            CONFIDENTIAL.replace("[scopes]", 'pkce = "off"\n[scopes]') + '[server]\npkce = "required"\n',
             "auth.pkce",
             id="pkce_off_where_it_is_required",
         ),
@@ -190,11 +190,6 @@ NO_REFRESH = COMPLETE.replace('"rotating"', '"none"')
         pytest.param(COMPLETE + '[server]\nbase_path = "fhir/"\n', "server.base_path", id="no_path"),
         pytest.param(
             COMPLETE + '[server]\nclient_auth = ["private_key_jwt"]\n', "auth.clients", id="no_common_method"
-        ),
-        pytest.param(
-            COMPLETE.replace('"enumerated"', '"wildcard"') + "[server]\nscope_wildcards = false\n",
-            "scopes.style",
-            id="wildcard_refused",
         ),
         pytest.param(COMPLETE.replace("https://acme", "acme"), "documentation", id="no_page"),
         pytest.param(COMPLETE.replace('id = "acme"', 'id = "Acme!"'), "id", id="no_plain_id"),

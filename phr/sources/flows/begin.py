@@ -63,7 +63,7 @@ def begin(
 
     scope = scopes.requested(profile=profile, scopes_supported=server.scopes_supported)
     state, verifier = authorize.new_state(), authorize.new_code_verifier()
-    nonce = authorize.new_nonce() if authorize.sends_nonce(profile=profile, scope=scope) else None
+    nonce = authorize.new_nonce() if authorize.sends_nonce(scope=scope) else None
     back = (
         redirect_uri(registration.slug)
         if callable(redirect_uri)

@@ -1,4 +1,3 @@
-import dataclasses
 import time
 from typing import Any
 
@@ -8,7 +7,7 @@ from joserfc.jwk import ECKey, KeySet
 
 from connectors.sandbox import SandboxClient
 from tests.connectors.sandbox.browser import CALLBACK, App, send
-from tests.connectors.sandbox.conftest import PROFILES, OpenPortal, standard
+from tests.connectors.sandbox.conftest import PROFILES, OpenPortal
 
 every_profile = pytest.mark.parametrize("name", sorted(PROFILES))
 
@@ -141,7 +140,7 @@ def test_it_never_redirects_where_it_should_not(portal: OpenPortal, changes: dic
 def test_a_bad_request_goes_back_with_its_error(
     portal: OpenPortal, changes: dict[str, str | None], error: str
 ) -> None:
-    running = portal(pkce_required=True, aud_check="exact", scope_wildcards=False, nonce_required=True)
+    running = portal(pkce="required", aud_check="exact", scope_wildcards="refused", nonce_required=True)
     back = App(running).authorize(**changes)
     assert back.status == 302
     assert back.query["error"] == error
@@ -156,7 +155,7 @@ def test_a_lenient_server_takes_aud_as_it_comes(portal: OpenPortal, aud: str | N
 
 
 def test_plain_is_refused_even_where_pkce_is_not_required(portal: OpenPortal) -> None:
-    back = App(portal(pkce_required=False)).authorize(code_challenge_method="plain")
+    back = App(portal(pkce="optional")).authorize(code_challenge_method="plain")
     assert back.query["error"] == "invalid_request"
 
 
@@ -268,9 +267,7 @@ def test_no_refresh_token_without_offline_access(portal: OpenPortal) -> None:
 
 
 def test_no_refresh_token_where_the_vendor_has_none(portal: OpenPortal) -> None:
-    profile = standard()
-    profile = dataclasses.replace(profile, refresh=dataclasses.replace(profile.refresh, style="none"))
-    app = App(portal(profile))
+    app = App(portal(refresh_given=False))
     assert "refresh_token" not in app.connect()
     assert app.configuration["grant_types_supported"] == ["authorization_code"]
 
@@ -285,7 +282,7 @@ def test_a_refresh_cannot_widen_its_scope(portal: OpenPortal) -> None:
 
 
 def test_a_server_may_want_the_scope_named_again(portal: OpenPortal) -> None:
-    app = App(portal(refresh_needs_scope=True))
+    app = App(portal(refresh_scope="required"))
     tokens = app.connect()
     without = app.token(grant_type="refresh_token", refresh_token=tokens["refresh_token"])
     assert without.json["error"] == "invalid_scope"

@@ -75,7 +75,7 @@ def connect(
             server=server,
             profile=profile,
             client_id=client.id,
-            nonce=nonce if sends_nonce(profile=profile, scope=scope) else None,
+            nonce=nonce if sends_nonce(scope=scope) else None,
             now=datetime.now(UTC),
         )
     return server, client, reply, patient_from(reply=reply, profile=profile, claims=claims)
