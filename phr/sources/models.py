@@ -9,25 +9,67 @@ from django.utils.translation import gettext_lazy as _
 
 from phr.accounts.models import Person
 from phr.core.ids import uuid7
+from phr.sources.brands import Brand, BrandWord, EndpointList, ListedBrand
+
+__all__ = [
+    "Brand",
+    "BrandWord",
+    "ConnectAttempt",
+    "EndpointList",
+    "Grant",
+    "GrantReply",
+    "ListedBrand",
+    "Portal",
+    "Registration",
+    "Source",
+]
 
 
 class Portal(models.Model):
-    """One organisation's FHIR endpoint in the directory."""
+    """One FHIR endpoint that a person, or a clinician, can sign in at."""
+
+    class Origin(models.TextChoices):
+        DIRECTORY = "directory", _("a published list")
+        OPERATOR = "operator", _("whoever runs this server")
+        # Nobody vouches for it: it is found by nobody else, and shares no registration with the others.
+        TYPED = "typed", _("an address that a user typed")
+
+    class Audience(models.TextChoices):
+        PATIENTS = "patients", _("patients")
+        STAFF = "staff", _("clinicians and staff")
 
     profile_id = models.CharField(max_length=64)
     name = models.CharField(max_length=300)
     place = models.CharField(max_length=200, blank=True)
     base_url = models.URLField(max_length=500, unique=True)
+    # As it was published, with the slash at its end that some servers want to read in `aud`.
+    published_url = models.CharField(max_length=501, blank=True)
+    origin = models.CharField(max_length=16, choices=Origin.choices, default=Origin.OPERATOR)
+    audience = models.CharField(max_length=16, choices=Audience.choices, default=Audience.PATIENTS)
+    # As its list says; "" where it does not.
+    fhir_version = models.CharField(max_length=16, blank=True)
+    # Since when no list names it any more. It stays: somebody may be connected.
+    unlisted_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
         constraints = [
             models.CheckConstraint(condition=~models.Q(name=""), name="portal_has_name"),
             models.CheckConstraint(condition=~models.Q(base_url__endswith="/"), name="portal_base_url_bare"),
+            models.CheckConstraint(
+                condition=models.Q(origin__in=["directory", "operator", "typed"]), name="portal_origin_known"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(audience__in=["patients", "staff"]), name="portal_audience_known"
+            ),
         ]
 
     def __str__(self) -> str:
         return f"Portal #{self.pk} ({self.profile_id})"
+
+    def as_published(self) -> str:
+        """Return the FHIR base as the portal's own list writes it; the bare one where no list does."""
+        return self.published_url or self.base_url
 
 
 class Registration(models.Model):
@@ -161,6 +203,8 @@ class ConnectAttempt(models.Model):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="+")
     portal = models.ForeignKey(Portal, on_delete=models.CASCADE, related_name="+")
+    # The name that was chosen in the directory: the source is called so.
+    brand = models.ForeignKey(Brand, null=True, on_delete=models.SET_NULL, related_name="+")
     registration = models.ForeignKey(Registration, on_delete=models.CASCADE, related_name="+")
     reconnects = models.ForeignKey(Source, null=True, on_delete=models.CASCADE, related_name="+")
     # Digests: a reader of this table cannot finish somebody's journey.

@@ -31,7 +31,11 @@ UNWALLED = {
     "django_migrations": "Django's; the application reads it alone",
     "django_session": "opaque session rows, found by a secret key",
     "mfa_authenticator": "second factors of users",
-    "sources_portal": "the directory: public facts",
+    "sources_brand": "the directory: public facts",
+    "sources_brandword": "likewise: the words of its names",
+    "sources_endpointlist": "likewise: the published lists that it was read from",
+    "sources_listedbrand": "likewise: which list names whom",
+    "sources_portal": "likewise, and the addresses that users typed, without saying who",
     "sources_registration": "the operator's client ids",
     "sync_due": "ids and times, for the scheduler",
 }
