@@ -37,6 +37,7 @@ UNWALLED = {
     "sources_listedbrand": "likewise: which list names whom",
     "sources_portal": "likewise, and the addresses that users typed, without saying who",
     "sources_registration": "the operator's client ids",
+    "sources_signingkey": "the installation's key pairs, the private halves sealed",
     "sync_due": "ids and times, for the scheduler",
 }
 
