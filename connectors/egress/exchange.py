@@ -4,25 +4,31 @@ comes back.
 
 import ssl
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Final, Literal, Self
 from urllib.parse import urlencode
 
-import httpcore2  # noqa: TID251  # this package is the way out
 import httpx2  # noqa: TID251  # this package is the way out
 
-from connectors.egress.limits import Body, Deadline
+from connectors.egress.failures import WIRE_ERRORS, translate
+from connectors.egress.limits import Body, Deadline, Patience
+from connectors.egress.streams import Stream
 from connectors.egress.targets import Target, read_target
 from connectors.egress.transport import Resolver, Wire, system_resolver
-from connectors.errors import BadReply, EgressRefused, PortalError, RetryLater
+from connectors.errors import BadReply, EgressRefused, PortalError
 
 MAX_BYTES: Final = 50 * 1024 * 1024
+# Of an answer that is read piece by piece: the export of a large hospital comes in many files below that.
+MAX_STREAM_BYTES: Final = 16 * 1024**3
 MAX_REDIRECTS: Final = 5
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _USER_AGENT: Final = "phr (self-hosted personal health record)"
 # The only headers that follow a redirect to another origin: nothing in them is about the person or us.
-_HARMLESS: Final = frozenset({"accept", "accept-language", "user-agent"})
+_HARMLESS: Final = frozenset(
+    {"accept", "accept-encoding", "accept-language", "if-range", "range", "user-agent"}
+)
 
 
 class ReplyHeaders(Mapping[str, str]):
@@ -123,19 +129,58 @@ class Egress:
                 return reply
             if redirects == "refuse" or method.upper() not in {"GET", "HEAD"}:
                 break
-            following = self._following(target, reply)
-            if following.origin != target.origin:
-                sent = {name: value for name, value in sent.items() if name in _HARMLESS}
-                sent["accept-encoding"] = "gzip"
-            target = following
+            target, sent = self._redirected(target, sent, reply.headers, reply.status)
         raise EgressRefused("redirect_refused", status=reply.status)
 
-    def _following(self, target: Target, reply: Reply) -> Target:
+    @contextmanager
+    def stream(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        deadline: float = 3600.0,
+        idle: float = 60.0,
+        max_bytes: int = MAX_STREAM_BYTES,
+        redirects: Literal["refuse", "check"] = "refuse",
+    ) -> Iterator[Stream]:
+        """Ask for `url` with GET and read the answer piece by piece, whatever its status.
+
+        `deadline`: seconds for everything, what the reader does in between included. `idle`: seconds that
+        the sender may stay silent. `max_bytes`: of the body, as sent and as unpacked. `redirects` as in
+        `request`. Leaving the block early closes the connection. Raises as `request`, also while the body is
+        read.
+        """
+        sent = {"accept-encoding": "gzip", "user-agent": _USER_AGENT}
+        sent.update({name.lower(): value for name, value in (headers or {}).items()})
+        clock = Patience(deadline, idle)
+        target = read_target(url, allow=self._allow)
+        for _ in range(MAX_REDIRECTS + 1):
+            response = self._send("GET", target, sent, None, clock)
+            try:
+                found = ReplyHeaders(dict(response.headers))
+                status = response.status_code
+                if status not in _REDIRECTS:
+                    yield Stream(response, found, url=str(target.url), clock=clock, max_bytes=max_bytes)
+                    return
+            finally:
+                response.close()
+            if redirects == "refuse":
+                break
+            target, sent = self._redirected(target, sent, found, status)
+        raise EgressRefused("redirect_refused", status=status)
+
+    def _redirected(
+        self, target: Target, sent: dict[str, str], headers: Mapping[str, str], status: int
+    ) -> tuple[Target, dict[str, str]]:
+        """Return where a redirect leads, and what may be sent there."""
         try:
-            url = str(target.url.join(reply.headers.get("location", "")))
+            url = str(target.url.join(headers.get("location", "")))
         except (httpx2.InvalidURL, ValueError):
-            raise EgressRefused("redirect_refused", status=reply.status) from None
-        return read_target(url, allow=self._allow)
+            raise EgressRefused("redirect_refused", status=status) from None
+        following = read_target(url, allow=self._allow)
+        if following.origin != target.origin:
+            sent = {name: value for name, value in sent.items() if name in _HARMLESS}
+        return following, sent
 
     def _ask(  # noqa: PLR0917
         self,
@@ -146,6 +191,26 @@ class Egress:
         clock: Deadline,
         max_bytes: int,
     ) -> Reply:
+        response = self._send(method, target, headers, content, clock)
+        try:
+            return _read(response, str(target.url), clock, max_bytes, head=method.upper() == "HEAD")
+        except PortalError:
+            raise
+        except WIRE_ERRORS as error:
+            translated = translate(error)
+        finally:
+            response.close()
+        # Raised outside the handler: the library's exception holds the request, and with it the token.
+        raise translated
+
+    def _send(
+        self,
+        method: str,
+        target: Target,
+        headers: Mapping[str, str],
+        content: bytes | None,
+        clock: Deadline,
+    ) -> httpx2.Response:
         left = clock.left()
         request = httpx2.Request(
             method,
@@ -155,16 +220,11 @@ class Egress:
             extensions={"timeout": {"connect": clock, "read": clock, "write": clock, "pool": left}},
         )
         try:
-            response = self._transport.handle_request(request)
-            try:
-                return _read(response, str(target.url), clock, max_bytes, head=request.method == "HEAD")
-            finally:
-                response.close()
+            return self._transport.handle_request(request)
         except PortalError:
             raise
-        except (httpx2.TransportError, *_CORE_ERRORS) as error:
-            translated = _translate(error)
-        # Raised outside the handler: the library's exception holds the request, and with it the token.
+        except WIRE_ERRORS as error:
+            translated = translate(error)
         raise translated
 
     def close(self) -> None:
@@ -199,25 +259,3 @@ def _read(response: httpx2.Response, url: str, clock: Deadline, max_bytes: int, 
         error.status = response.status_code
         raise
     return Reply(response.status_code, headers, content, url)
-
-
-_CORE_ERRORS: Final = (
-    httpcore2.TimeoutException,
-    httpcore2.NetworkError,
-    httpcore2.ProtocolError,
-    httpcore2.UnsupportedProtocol,
-)
-
-
-def _translate(error: Exception) -> PortalError:
-    """Turn what the HTTP library raised into what the caller must do; its text stays behind."""
-    if isinstance(error, (httpx2.TimeoutException, httpcore2.TimeoutException)):
-        return RetryLater("timeout")
-    if isinstance(error, (httpx2.ConnectError, httpcore2.ConnectError)):
-        return RetryLater("unreachable")
-    if isinstance(error, (httpx2.LocalProtocolError, httpcore2.LocalProtocolError)):
-        return EgressRefused("request_refused")
-    if isinstance(error, (httpx2.RemoteProtocolError, httpcore2.RemoteProtocolError)):
-        # h11 has no class of its own for a body that ends before its announced length.
-        return RetryLater("truncated" if "complete message body" in str(error) else "connection_lost")
-    return RetryLater("connection_lost")
