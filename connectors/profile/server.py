@@ -100,6 +100,9 @@ class Server:
     not_searched: tuple[str, ...] = ()
     # Types that are refused though they were granted.
     refuses: tuple[str, ...] = ()
+    # Type -> queries of it that the registration lacks, though it has the type: answered 400, with an
+    # OperationOutcome whose code says nothing ("processing").
+    refuses_queries: Mapping[str, tuple[str, ...]] = field(default_factory=no_tuples)
     # Types whose search may not name the patient.
     patient_refused: tuple[str, ...] = ()
     # Provenance comes by `_revinclude` alone, and only where that is asked for.
