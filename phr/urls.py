@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
 from phr.ops import health
-from phr.web.views import connect, home, people, sources, timeline
+from phr.web.views import connect, home, jwks, people, sources, timeline
 
 # Operators come in by the same door: Django's own form knows neither the second step nor the limits on tries.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
@@ -38,6 +38,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("people/", people.people, name="people"),
     path("p/<uuid:person_id>/", include(record)),
     path("callback/<slug:slug>/", connect.callback, name="callback"),
+    path(".well-known/jwks.json", jwks.jwks, name="jwks"),
     path("appearance/", home.appearance, name="appearance"),
     path("account/", home.account, name="account"),
     path("account/", include("allauth.urls")),

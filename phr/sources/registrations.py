@@ -2,30 +2,40 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Final, Literal
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q
+from django.utils import timezone
 from django.utils.text import slugify
 
 from connectors.profile import ClientMethod, Profile
 from connectors.secret import Secret
+from connectors.smart.keys import SigningAlgorithm
 from connectors.smart.tokens import Client
 from phr.core.crypto import seal, unseal
+from phr.sources import keys
 from phr.sources.models import Portal, Registration
 from phr.sources.profiles import profile_of
 
 _SECRET_METHODS: Final = ("client_secret_basic", "client_secret_post")
 _LONGEST_SLUG: Final = 64
+_LONGEST_ADDRESS: Final = 500
+# RS384 is what every vendor that takes keys takes; some take no other.
+DEFAULT_ALGORITHM: Final[SigningAlgorithm] = "RS384"
+
+Lack = Literal["no_registration", "no_profile", "no_key", "secret_expired"]
 
 
 class NotRegistered(Exception):  # noqa: N818 - what the caller meets
     """We cannot connect there yet, and only the operator can mend it; `code` says what is missing."""
 
-    def __init__(self, code: Literal["no_registration", "no_profile", "no_key"]) -> None:
+    def __init__(self, code: Lack) -> None:
         super().__init__(code)
-        self.code: Literal["no_registration", "no_profile", "no_key"] = code
+        self.code: Lack = code
 
 
 class BadRegistration(ValueError):  # noqa: N818 - what the caller meets
@@ -33,30 +43,83 @@ class BadRegistration(ValueError):  # noqa: N818 - what the caller meets
 
 
 def registration_for(*, portal: Portal) -> Registration | None:
-    """Return the portal's own registration, else its vendor's, else None."""
+    """Return the portal's own registration, else its vendor's, else None.
+
+    An address that a user typed has its own or none: what was made for a vendor is never sent there.
+    """
+    fitting = Q(portal=portal)
+    if portal.origin != Portal.Origin.TYPED:
+        fitting |= Q(portal=None)
     return (
-        Registration.objects.filter(Q(portal=portal) | Q(portal=None), profile_id=portal.profile_id)
+        Registration.objects.filter(fitting, profile_id=portal.profile_id)
         .order_by(F("portal").asc(nulls_last=True))
         .first()
     )
 
 
-def client_of(*, registration: Registration) -> Client:
-    """Return what the token endpoint is addressed with.
+def serves(*, registration: Registration, portal: Portal) -> bool:
+    """Say whether this registration may be used at this portal."""
+    if registration.profile_id != portal.profile_id:
+        return False
+    own = registration.portal_id == portal.pk
+    return own or (registration.portal_id is None and portal.origin != Portal.Origin.TYPED)
 
-    Raises NotRegistered for a method whose key we do not hold, and KeyringError where the secret does not
-    open.
+
+def client_of(*, registration: Registration, now: datetime | None = None) -> Client:
+    """Return what the token endpoint is addressed with; with a key, the pair that signs now.
+
+    Raises NotRegistered where the key is not there or the secret has run out, and KeyringError where a secret
+    does not open.
     """
+    if lack := lack_of(registration=registration, now=now or timezone.now()):
+        raise NotRegistered(lack)
     if registration.method == Registration.Method.PRIVATE_KEY_JWT:
-        raise NotRegistered("no_key")
+        pair = keys.current(algorithm=_algorithm(registration.algorithm))
+        if pair is None:
+            raise NotRegistered("no_key")
+        return Client(
+            id=registration.client_id,
+            method="private_key_jwt",
+            secret=pair.private_key,
+            key_id=pair.key_id,
+            algorithm=pair.algorithm,
+        )
     return Client(
         id=registration.client_id, method=_method(registration.method), secret=unseal(registration, "secret")
     )
 
 
+def lack_of(*, registration: Registration | None, now: datetime) -> Lack | None:
+    """Say what keeps a registration from being used, as far as that shows without opening a secret."""
+    if registration is None:
+        return "no_registration"
+    if registration.secret_expires_at is not None and registration.secret_expires_at <= now:
+        return "secret_expired"
+    if registration.method == Registration.Method.PRIVATE_KEY_JWT and not keys.public_key(
+        algorithm=_algorithm(registration.algorithm)
+    ):
+        return "no_key"
+    return None
+
+
 def callback_url(*, slug: str, base_url: str | None = None) -> str:
-    """Return the redirect URI of a registration, as it must be registered at the vendor, to the letter."""
+    """Return the address of our own callback for a registration."""
     return f"{(base_url or settings.PHR_BASE_URL).rstrip('/')}/callback/{slug}/"
+
+
+def launch_url(*, slug: str) -> str:
+    """Return the address at which a portal's page starts us, as it is registered at the vendor."""
+    return f"{settings.PHR_BASE_URL.rstrip('/')}/launch/{slug}/"
+
+
+def redirect_uri_of(*, registration: Registration) -> str:
+    """Return the redirect URI as it must be registered at the vendor, to the letter."""
+    return registration.redirect_uri or callback_url(slug=registration.slug)
+
+
+def comes_back_here(*, registration: Registration) -> bool:
+    """Say whether the browser ends on our own callback; else its address has to be pasted."""
+    return redirect_uri_of(registration=registration) == callback_url(slug=registration.slug)
 
 
 def register(
@@ -66,52 +129,102 @@ def register(
     portal: Portal | None = None,
     secret: Secret | None = None,
     method: str | None = None,
+    algorithm: SigningAlgorithm | None = None,
+    redirect_uri: str | None = None,
+    now: datetime | None = None,
 ) -> tuple[Registration, bool]:
     """Keep our client id at a vendor, or at one portal; returns the registration, and whether it is new.
 
     A second call replaces id, method and secret; the slug stays, for the redirect URI at the vendor holds it.
     Without ``method``: public where there is no secret, else the first way of the profile that sends one.
-    Raises UnknownProfile and BadRegistration.
+    ``private_key_jwt`` signs with ``algorithm`` (RS384 by default), and the key pair is made where there is
+    none. ``redirect_uri``: the exact address registered there where it is not our callback; "" goes back to
+    the callback, None leaves it as it is. Raises UnknownProfile and BadRegistration.
     """
     profile = profile_of(profile_id)
     if portal is not None and portal.profile_id != profile_id:
         raise BadRegistration(f"That portal belongs to the vendor {portal.profile_id}.")
     chosen = _chosen(profile=profile, secret=secret, method=method)
+    if (algorithm is not None) and chosen != "private_key_jwt":
+        raise BadRegistration("An algorithm goes with the method private_key_jwt alone.")
+    row, created = found_or_new(profile_id=profile_id, portal=portal)
+    row.client_id, row.method, row.algorithm = client_id, chosen, ""
+    if redirect_uri is not None:
+        row.redirect_uri = _redirect_uri(redirect_uri)
+    # What a portal said of a registration that it made holds for that one alone.
+    row.origin, row.secret_expires_at = Registration.Origin.MANUAL, None
+    row.registration_client_uri, row.registration_access_token = "", None
+    row.software_id = row.software_version = ""
+    if chosen == "private_key_jwt":
+        row.algorithm = algorithm or DEFAULT_ALGORITHM
+        keys.require(algorithm=_algorithm(row.algorithm), now=now or timezone.now())
+    keep(row=row, secret=secret)
+    return row, created
+
+
+def found_or_new(*, profile_id: str, portal: Portal | None) -> tuple[Registration, bool]:
+    """Return the registration of a vendor or portal, unsaved where it is new, and whether it is."""
+    row = Registration.objects.filter(profile_id=profile_id, portal=portal).first()
+    if row is not None:
+        return row, False
+    return Registration(profile_id=profile_id, portal=portal, slug=_slug(profile_id, portal)), True
+
+
+def keep(*, row: Registration, secret: Secret | None) -> None:
+    """Check a registration, seal its secret and save it. Raises BadRegistration."""
     try:
-        Client(id=client_id, method=chosen, secret=secret)
+        if row.method == Registration.Method.PRIVATE_KEY_JWT:
+            Client(id=row.client_id, method="public")
+        else:
+            Client(id=row.client_id, method=_method(row.method), secret=secret)
     except ValueError as error:
         raise BadRegistration(f"This is no usable registration: {error}.") from None
-    row = Registration.objects.filter(profile_id=profile_id, portal=portal).first()
-    created = row is None
-    row = row or Registration(profile_id=profile_id, portal=portal, slug=_slug(profile_id, portal))
-    row.client_id, row.method = client_id, chosen
     row.secret = None if secret is None else seal(row, "secret", secret)
     try:
         with transaction.atomic():
             row.save()
     except IntegrityError:
         raise BadRegistration("Somebody registered the same just now: try again.") from None
-    return row, created
 
 
 def _chosen(*, profile: Profile, secret: Secret | None, method: str | None) -> ClientMethod:
-    if method == "private_key_jwt":
-        raise BadRegistration("Registrations with a private key are not supported yet.")
     if method is not None and method not in profile.auth.clients:
         raise BadRegistration(f"{profile.name} takes one of: {', '.join(profile.auth.clients)}.")
     fitting = [way for way in profile.auth.clients if (way in _SECRET_METHODS) == (secret is not None)]
-    fitting = [way for way in fitting if way != "private_key_jwt" and method in {None, way}]
+    # A key is used where it is asked for by name, or where a vendor takes nothing else.
+    fitting.sort(key=lambda way: way == "private_key_jwt")
+    fitting = [way for way in fitting if method in {None, way}]
     if not fitting:
         lack = "needs a client secret" if secret is None else "takes no client secret"
         raise BadRegistration(f"{profile.name} {lack} with the method {method or 'that its profile lists'}.")
     return fitting[0]
 
 
+def _redirect_uri(text: str) -> str:
+    if not text:
+        return ""
+    try:
+        parts = urlsplit(text)
+        fit = parts.scheme in {"https", "http"} and bool(parts.hostname) and parts.username is None
+    except ValueError:
+        fit = False
+    plain = text.isascii() and text.isprintable() and " " not in text and len(text) <= _LONGEST_ADDRESS
+    if not fit or not plain or "#" in text or "?" in text:
+        raise BadRegistration(
+            "A redirect URI is a whole address like https://phr.invalid/callback/, without question mark or hash sign."
+        )
+    return text
+
+
 def _method(text: str) -> ClientMethod:
-    for method in ("public", "client_secret_basic", "client_secret_post"):
+    for method in ("public", "client_secret_basic", "client_secret_post", "private_key_jwt"):
         if method == text:
             return method
     raise NotRegistered("no_key")
+
+
+def _algorithm(text: str) -> SigningAlgorithm:
+    return "ES384" if text == "ES384" else "RS384"
 
 
 def _slug(profile_id: str, portal: Portal | None) -> str:

@@ -43,8 +43,10 @@ def security_headers(get_response: Respond) -> Respond:
             response.headers["Allow"] = allowed
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
-        # Whatever is not a file of the program may hold health data: no cache, shared or not, keeps it.
-        if not request.path.startswith(static):
+        # Whatever is not a file of the program may hold health data: no cache, shared or not, keeps it. What is
+        # for everybody says so itself.
+        shared = response.headers.get("Cache-Control", "").startswith("public")
+        if not request.path.startswith(static) and not shared:
             response.headers["Cache-Control"] = "no-store"
         return response
 

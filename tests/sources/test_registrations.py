@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from connectors.secret import Secret
 from phr.core.crypto import KeyringError
-from phr.sources import registrations
-from phr.sources.models import Registration
+from phr.sources import keys, registrations
+from phr.sources.models import Portal, Registration
 from phr.sources.portals import BadAddress, add_portal, bare_url
 from phr.sources.profiles import UnknownProfile
 from phr.sources.registrations import BadRegistration, NotRegistered, register
@@ -50,7 +53,10 @@ def test_a_secret_is_sealed_to_its_registration() -> None:
 @pytest.mark.parametrize(
     ("changes", "word"),
     [
-        ({"method": "private_key_jwt"}, "not supported"),
+        ({"algorithm": "ES384"}, "private_key_jwt alone"),
+        ({"redirect_uri": "phr.invalid/callback"}, "whole address"),
+        ({"redirect_uri": "https://phr.invalid/callback#x"}, "whole address"),
+        ({"redirect_uri": "https://phr.invalid/callback?x=1"}, "whole address"),
         ({"method": "client_secret_basic"}, "needs a client secret"),
         ({"method": "public", "secret": Secret("s3cret")}, "takes no client secret"),
         ({"method": "carrier pigeon"}, "one of"),
@@ -75,9 +81,66 @@ def test_a_portal_of_another_vendor_takes_no_registration() -> None:
 
 
 def test_a_private_key_that_we_do_not_hold_is_no_client() -> None:
-    row = Registration(profile_id=NAME, slug="x", client_id="x", method=Registration.Method.PRIVATE_KEY_JWT)
-    with pytest.raises(NotRegistered):
+    row = Registration(
+        profile_id=NAME,
+        slug="x",
+        client_id="x",
+        method=Registration.Method.PRIVATE_KEY_JWT,
+        algorithm="RS384",
+    )
+    with pytest.raises(NotRegistered) as caught:
         registrations.client_of(registration=row)
+    assert caught.value.code == "no_key"
+
+
+@pytest.mark.parametrize("algorithm", keys.ALGORITHMS)
+def test_a_registration_with_a_key_signs_with_the_key_that_is_current(algorithm: str) -> None:
+    name = next(p.id for p in PROFILES.values() if "private_key_jwt" in p.auth.clients)
+    row, _ = register(profile_id=name, client_id="one", method="private_key_jwt", algorithm=algorithm)  # type: ignore[arg-type]
+    assert row.secret is None
+    client = registrations.client_of(registration=row)
+    assert (client.method, client.algorithm) == ("private_key_jwt", algorithm)
+    published = {key["kid"]: key for key in keys.published(now=timezone.now())["keys"]}
+    assert published[client.key_id]["alg"] == algorithm
+    # The next key signs without the registration being touched.
+    began = timezone.now()
+    keys.rotate(algorithm=algorithm, now=began)  # type: ignore[arg-type]
+    rotated = keys.rotate(algorithm=algorithm, now=began + timedelta(days=1))  # type: ignore[arg-type]
+    assert registrations.client_of(registration=row).key_id == rotated.key_id != client.key_id
+
+
+def test_an_address_that_a_user_typed_never_gets_what_was_made_for_a_vendor() -> None:
+    register(profile_id=NAME, client_id="vendor", secret=Secret("s3cret"))
+    typed, _ = add_portal(profile_id=NAME, name="Typed", base_url="https://typed.example.org/r4")
+    assert registrations.registration_for(portal=typed) is not None
+    typed.origin = Portal.Origin.TYPED
+    typed.save()
+    assert registrations.registration_for(portal=typed) is None
+    own, _ = register(profile_id=NAME, client_id="own", portal=typed)
+    assert registrations.registration_for(portal=typed) == own
+
+
+def test_the_address_registered_there_may_be_another_than_ours() -> None:
+    row, _ = register(profile_id=NAME, client_id="one")
+    ours = registrations.redirect_uri_of(registration=row)
+    assert ours.endswith(f"/callback/{row.slug}/")
+    assert registrations.comes_back_here(registration=row)
+    row, _ = register(profile_id=NAME, client_id="two", redirect_uri="https://phr.invalid/callback/")
+    assert registrations.redirect_uri_of(registration=row) == "https://phr.invalid/callback/"
+    assert not registrations.comes_back_here(registration=row)
+    row, _ = register(profile_id=NAME, client_id="three")  # says nothing of it
+    assert registrations.redirect_uri_of(registration=row) == "https://phr.invalid/callback/"
+    row, _ = register(profile_id=NAME, client_id="three", redirect_uri="")
+    assert registrations.redirect_uri_of(registration=row) == ours
+
+
+def test_a_secret_that_has_run_out_is_not_sent() -> None:
+    row, _ = register(profile_id=NAME, client_id="one", secret=Secret("s3cret"))
+    row.secret_expires_at = timezone.now()
+    row.save()
+    with pytest.raises(NotRegistered) as caught:
+        registrations.client_of(registration=row)
+    assert caught.value.code == "secret_expired"
 
 
 @pytest.mark.parametrize(

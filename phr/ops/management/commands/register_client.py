@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from connectors.smart.keys import ALGORITHMS
 from phr.ops.secretfiles import read_secret
-from phr.sources import registrations
-from phr.sources.models import Portal
+from phr.sources import keys, registrations
+from phr.sources.models import Portal, Registration
 from phr.sources.portals import BadAddress, bare_url
 from phr.sources.profiles import UnknownProfile
 
@@ -28,7 +30,20 @@ class Command(BaseCommand):
         )
         parser.add_argument("--client-id", required=True, metavar="ID")
         parser.add_argument("--client-secret-file", type=Path, metavar="FILE", help="none: a public client")
-        parser.add_argument("--method", choices=["public", "client_secret_basic", "client_secret_post"])
+        parser.add_argument(
+            "--method", choices=["public", "client_secret_basic", "client_secret_post", "private_key_jwt"]
+        )
+        parser.add_argument(
+            "--algorithm",
+            choices=ALGORITHMS,
+            help="of private_key_jwt (default: RS384, which every vendor takes)",
+        )
+        parser.add_argument(
+            "--redirect-uri",
+            metavar="URL",
+            help="the address registered there, where it is not this server's callback: people then paste "
+            'the address that their browser ends on ("" goes back to the callback)',
+        )
 
     def handle(self, *_: object, **options: Any) -> None:
         file = options["client_secret_file"]
@@ -39,12 +54,26 @@ class Command(BaseCommand):
                 portal=_portal(options["portal_url"]),
                 secret=None if file is None else read_secret(file),
                 method=options["method"],
+                algorithm=options["algorithm"],
+                redirect_uri=options["redirect_uri"],
             )
         except (UnknownProfile, BadAddress, registrations.BadRegistration) as error:
             raise CommandError(str(error)) from None
+        self._told(registration, created=created)
+
+    def _told(self, registration: Registration, *, created: bool) -> None:
         done = "Registered" if created else "Replaced"
+        if registration.method == Registration.Method.PRIVATE_KEY_JWT:
+            self.stderr.write(
+                f"Give the vendor the address of our keys, {keys.jwks_url()}; where it must reach no address of ours, "
+                "upload this public key:"
+            )
+            public = keys.public_key(algorithm="ES384" if registration.algorithm == "ES384" else "RS384")
+            self.stderr.write(json.dumps({"keys": [public]}))
+        if not registrations.comes_back_here(registration=registration):
+            self.stderr.write("People will paste the address that their browser ends on.")
         self.stderr.write(f"{done} {registration.slug} ({registration.method}). Its redirect URI is:")
-        self.stdout.write(registrations.callback_url(slug=registration.slug))
+        self.stdout.write(registrations.redirect_uri_of(registration=registration))
 
 
 def _portal(url: str | None) -> Portal | None:
