@@ -7,11 +7,12 @@ answer v1 with v2 and the reverse, in any order of letters, in the long URI form
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, Literal, Self
+from urllib.parse import unquote
 
-from connectors.profile import Profile
+from connectors.profile import Flow, Profile
 
 Context = Literal["patient", "user", "system"]
 Interaction = Literal["c", "r", "u", "d", "s"]
@@ -19,6 +20,12 @@ Interaction = Literal["c", "r", "u", "d", "s"]
 LETTERS: Final = "cruds"
 URI_PREFIX: Final = "http://smarthealthit.org/fhir/scopes/"
 _V1: Final = {"read": "rs", "write": "cud", "*": "cruds"}
+_CONTEXTS: Final[dict[Flow, Context]] = {
+    "standalone": "patient",
+    "ehr": "patient",
+    "provider": "user",
+    "backend": "system",
+}
 _V1_WORD: Final = {letters: word for word, letters in _V1.items()}
 _RESOURCE: Final = re.compile(
     r"(?P<context>patient|user|system)/(?P<type>\*|[A-Z][A-Za-z]*)\.(?P<access>read|write|\*|[cruds]+)"
@@ -62,13 +69,21 @@ class Scope:
         query = f"?{self.query}" if self.query else ""
         return f"{self.context}/{self.resource_type}.{access or self.interactions}{query}"
 
+    @property
+    def constraint(self) -> frozenset[str]:
+        """The parameters of the query, in no order and as they read unescaped; empty for access without
+        limits.
+        """
+        return frozenset(unquote(pair) for pair in self.query.split("&") if pair)
+
     def covers(self, other: "Scope") -> bool:
         """Say whether who holds this scope may do all that `other` allows."""
         return (
             self.context == other.context
             and self.resource_type in {"*", other.resource_type}
             and set(other.interactions) <= set(self.interactions)
-            and self.query in {"", other.query}
+            # Each parameter narrows: who is held to fewer of them may do more.
+            and self.constraint <= other.constraint
         )
 
 
@@ -158,41 +173,68 @@ def compare(*, asked: ScopeSet, granted: ScopeSet) -> Difference:
     )
 
 
-def requested(*, profile: Profile, scopes_supported: Iterable[str] = ()) -> str:
+def requested(
+    *,
+    profile: Profile,
+    scopes_supported: Iterable[str] = (),
+    flow: Flow = "standalone",
+    only: Collection[str] | None = None,
+) -> str:
     """Return the scope string to ask for: the least that reads the types of `profile`.
 
     `scopes_supported`: what the server's discovery document lists. It need not be complete (SMART App
-    Launch 2.2), so it narrows the types only when it names any; a server that lists one version alone is
-    asked in that one, and never in both at once. A wildcard is asked for only where the profile says so and
-    the list does not speak against it.
+    Launch 2.2), so it narrows the types only when it names any in the context that is asked for; a server
+    that lists one version alone is asked in that one, and never in both at once. A wildcard is asked for only
+    where the profile says so and the list does not speak against it; where the list has words alone, the
+    profile's version and style hold.
+
+    `flow`: "standalone" and "ehr" ask for the patient's own record (`patient/`), the latter with the context
+    of the launch in place of a choice of patient; "provider" asks for what its user may see (`user/`), and
+    for the portal's patient picker; "backend" asks with a key alone (`system/`), without identity or offline
+    access. `only`: the types that the caller needs; None for all of the profile's. A wildcard is not taken
+    where only some are needed.
     """
     wanted = profile.scopes
+    context = _CONTEXTS[flow]
     # Not as a set: a list that holds a scope in both versions means both.
     listed = [scope for word in scopes_supported if (scope := Scope.parse(word))]
-    version = _version(wanted.version, listed)
+    version = _version(wanted.version, listed, context)
     words: list[str] = []
-    if wanted.launch_patient:
+    if flow == "ehr":
+        words.append("launch")
+    elif flow == "provider" or (flow == "standalone" and wanted.launch_patient):
         words.append("launch/patient")
-    words += wanted.identity
-    words += [wanted.offline] if wanted.offline else []
-    offered = [scope for scope in listed if scope.context == "patient" and scope.version == version]
-    wildcard = not offered or any(scope.resource_type == "*" for scope in offered)
+    if flow != "backend":
+        words += wanted.identity
+        words += [wanted.offline] if wanted.offline else []
+    offered = [scope for scope in listed if scope.context == context and scope.version == version]
+    wildcard = wanted.style == "wildcard" and only is None
+    wildcard = wildcard and (not offered or any(scope.resource_type == "*" for scope in offered))
     named = {scope.resource_type for scope in offered}
     names = (*wanted.resources, *(name for name in wanted.when_listed if name in named))
-    for name in ("*",) if wanted.style == "wildcard" and wildcard else names:
-        words += _ask("patient", name, version, offered)
+    for name in ("*",) if wildcard else names:
+        if only is None or name in only:
+            words += _ask(context, name, version, offered)
     for word in wanted.extra:
         scope = Scope.parse(word)
         if scope is None:
             words.append(word)
-        else:
-            offered = [each for each in listed if each.context == scope.context and each.version == version]
-            words += _ask(scope.context, scope.resource_type, version, offered)
+        elif _fits(scope, flow, only):
+            others = [each for each in listed if each.context == scope.context and each.version == version]
+            words += _ask(scope.context, scope.resource_type, version, others)
     return " ".join(dict.fromkeys(words))
 
 
-def _version(preferred: Literal["v1", "v2"], listed: Iterable[Scope]) -> Literal["v1", "v2"]:
-    versions = {scope.version for scope in listed if scope.context == "patient"}
+def _fits(scope: Scope, flow: Flow, only: Collection[str] | None) -> bool:
+    """Say whether a scope of a profile's `extra` belongs to a flow: with a key alone, there is no user."""
+    needed = only is None or scope.resource_type in only
+    return needed and (scope.context == "system") == (flow == "backend")
+
+
+def _version(
+    preferred: Literal["v1", "v2"], listed: Iterable[Scope], context: Context
+) -> Literal["v1", "v2"]:
+    versions = {scope.version for scope in listed if scope.context == context}
     if not versions or preferred in versions:
         return preferred
     return versions.pop()

@@ -4,18 +4,17 @@ Authentication: Asymmetric"; RFC 7523).
 
 import secrets
 from datetime import datetime
-from typing import Final, Literal
+from typing import Final
 
 from joserfc import jwt
-from joserfc.errors import JoseError
-from joserfc.jwk import ECKey, RSAKey
 
 from connectors.secret import Secret
+from connectors.smart.keys import SigningAlgorithm, load_private_key
+
+__all__ = ["ASSERTION_TYPE", "SigningAlgorithm", "client_assertion"]
 
 ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _LIFETIME_SECONDS: Final = 240  # the specification allows 300; a minute is left for clocks that differ
-
-SigningAlgorithm = Literal["RS384", "ES384"]
 
 
 def client_assertion(
@@ -44,15 +43,3 @@ def client_assertion(
         "jti": secrets.token_urlsafe(32),
     }
     return jwt.encode(header, claims, key, algorithms=[algorithm])
-
-
-def load_private_key(*, private_key: Secret, algorithm: SigningAlgorithm) -> RSAKey | ECKey:
-    """Read PEM text as the kind of key that `algorithm` signs with. Raises ValueError when it is not one."""
-    try:
-        key = (RSAKey if algorithm == "RS384" else ECKey).import_key(private_key.reveal())
-        fit = key.is_private and (not isinstance(key, ECKey) or key.curve_name == "P-384")
-    except (JoseError, ValueError, TypeError):
-        fit = False
-    if not fit:
-        raise ValueError(f"the key of this registration is not a private key for {algorithm}")
-    return key

@@ -6,7 +6,9 @@ implicit flow, and no secret in an address: a browser's history keeps it.
 
 import secrets
 from collections.abc import Mapping
-from typing import Final
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Final, Literal
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
@@ -17,6 +19,8 @@ from connectors.smart.server import Server
 
 _STATE_BYTES: Final = 32  # 256 bits; the specification asks for 122
 _VERIFIER_BYTES: Final = 64  # 86 characters; RFC 7636 allows 43 to 128
+# What browsers, proxies and gateways carry in an address without fail.
+LONGEST_ADDRESS: Final = 2000
 _LONGEST_CODE: Final = 8192  # some servers put a whole JWT there; beyond this it is no code
 
 _ANSWERS: Final[dict[str, Code]] = {
@@ -45,6 +49,66 @@ def new_code_verifier() -> str:
     return secrets.token_urlsafe(_VERIFIER_BYTES)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthorizationRequest:
+    """What the person's browser is sent with: to `url` by GET, or by a form with `fields` to `url` by POST.
+
+    It holds a state and a nonce, which only this person's browser may see, and no secret of ours. Its repr
+    shows the endpoint alone.
+    """
+
+    url: str = field(repr=False)
+    # Empty for GET.
+    fields: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+    method: Literal["GET", "POST"] = "GET"
+
+
+def authorization_request(
+    *,
+    server: Server,
+    profile: Profile,
+    client_id: str,
+    redirect_uri: str,
+    scope: str,
+    state: str,
+    code_verifier: str,
+    nonce: str | None,
+    base_url: str,
+    flow: Literal["standalone", "ehr", "provider"] = "standalone",
+    launch: str | None = None,
+) -> AuthorizationRequest:
+    """Return where and how the person's browser goes: by GET, unless the address would be too long for some
+    and the server takes a POST.
+
+    `base_url`: the FHIR base as it was published, or the `iss` of an EHR launch as it was given; a slash at
+    its end is part of it. `launch`: the value that an EHR handed us, with the flow "ehr" and with no other
+    (ValueError). The nonce is sent when `scope` asks for an id_token. The profile's rewriting of the
+    endpoint is for patients who begin here: a portal's own launch and staff go where discovery says.
+    """
+    if (launch is None) == (flow == "ehr"):
+        raise ValueError("an EHR launch has a launch value, and no other flow has")
+    parameters = {
+        "response_type": "code",
+        "client_id": client_id,
+        "redirect_uri": redirect_uri,
+        "scope": scope,
+        "state": state,
+    }
+    if profile.auth.aud == "strip_slash" and launch is None:
+        parameters["aud"] = base_url.rstrip("/")
+    elif profile.auth.aud != "omit":
+        parameters["aud"] = base_url
+    if launch is not None:
+        parameters["launch"] = launch
+    if nonce is not None and sends_nonce(scope=scope):
+        parameters["nonce"] = nonce
+    if profile.auth.pkce != "off":
+        parameters["code_challenge"] = create_s256_code_challenge(code_verifier)
+        parameters["code_challenge_method"] = "S256"
+    endpoint = patient_endpoint(server=server, profile=profile) if flow == "standalone" else None
+    return _request(endpoint or server.authorization_endpoint, parameters, server)
+
+
 def authorization_url(
     *,
     server: Server,
@@ -58,28 +122,34 @@ def authorization_url(
     base_url: str,
     launch: str | None = None,
 ) -> str:
-    """Return the address to which the person's browser is sent.
+    """Return the address of `authorization_request` by GET, however long."""
+    return authorization_request(
+        server=replace(server, capabilities=()),
+        profile=profile,
+        client_id=client_id,
+        redirect_uri=redirect_uri,
+        scope=scope,
+        state=state,
+        code_verifier=code_verifier,
+        nonce=nonce,
+        base_url=base_url,
+        flow="standalone" if launch is None else "ehr",
+        launch=launch,
+    ).url
 
-    `launch`: the value that an EHR handed us, for an EHR launch. The nonce is sent when `scope` asks for an
-    id_token.
+
+def patient_endpoint(*, server: Server, profile: Profile) -> str:
+    """Return the authorization endpoint at which patients sign in: the discovered one as the profile mends
+    it.
     """
-    parameters = {
-        "response_type": "code",
-        "client_id": client_id,
-        "redirect_uri": redirect_uri,
-        "scope": scope,
-        "state": state,
-    }
-    if profile.auth.aud != "omit":
-        parameters["aud"] = base_url.rstrip("/") if profile.auth.aud == "strip_slash" else base_url
-    if launch is not None:
-        parameters["launch"] = launch
-    if nonce is not None and sends_nonce(scope=scope):
-        parameters["nonce"] = nonce
-    if profile.auth.pkce != "off":
-        parameters["code_challenge"] = create_s256_code_challenge(code_verifier)
-        parameters["code_challenge_method"] = "S256"
-    parts = urlsplit(server.authorization_endpoint)
+    endpoint = server.authorization_endpoint
+    for piece, instead in profile.auth.authorize_rewrite.items():
+        endpoint = endpoint.replace(piece, instead)
+    return endpoint
+
+
+def _request(endpoint: str, parameters: Mapping[str, str], server: Server) -> AuthorizationRequest:
+    parts = urlsplit(endpoint)
     # What the endpoint's own query says stays, but it may not speak in our name.
     own = [
         (name, value)
@@ -87,7 +157,11 @@ def authorization_url(
         if name not in parameters
     ]
     query = urlencode([*own, *parameters.items()])
-    return urlunsplit((parts.scheme, parts.netloc, parts.path, query, ""))
+    address = urlunsplit((parts.scheme, parts.netloc, parts.path, query, ""))
+    if len(address) <= LONGEST_ADDRESS or "authorize-post" not in server.capabilities:
+        return AuthorizationRequest(url=address)
+    bare = urlunsplit((parts.scheme, parts.netloc, parts.path, urlencode(own), ""))
+    return AuthorizationRequest(url=bare, fields=MappingProxyType(dict(parameters)), method="POST")
 
 
 def sends_nonce(*, scope: str) -> bool:

@@ -6,7 +6,8 @@ key from the server's own JWKS, never from the token.
 
 import hmac
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final, cast
@@ -19,12 +20,13 @@ from joserfc.util import urlsafe_b64decode
 
 from connectors.egress import Egress
 from connectors.errors import BadReply
-from connectors.profile import Profile
+from connectors.profile import PatientSource, Profile
 from connectors.secret import Secret
 from connectors.smart.authorize import accepted_issuers
-from connectors.smart.discovery import Server
-from connectors.smart.replies import failure_of, read_object
-from connectors.smart.tokens import TokenReply
+from connectors.smart.discovery import Server, fetch_openid
+from connectors.smart.documents import DocumentCache, fetch_document
+from connectors.smart.replies import read_object
+from connectors.smart.token_reply import TokenReply
 
 ALGORITHMS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {"RS256": ("RSA", ""), "RS384": ("RSA", ""), "ES256": ("EC", "P-256"), "ES384": ("EC", "P-384")}
@@ -38,23 +40,75 @@ _REFUSED_HEADERS: Final = frozenset({"crit", "jku", "jwk", "x5c", "x5u"})
 # FHIR allows 64 characters; some portals use more.
 _ID: Final = re.compile(r"[A-Za-z0-9.\-_]{1,128}")
 _PLACEHOLDER: Final = re.compile(r"\{([A-Za-z0-9_]+)\}")
+_BENEFICIARY: Final = {"Coverage": "beneficiary", "ExplanationOfBenefit": "patient"}
 
 Key = RSAKey | ECKey
 
 
-def fetch_keys(*, egress: Egress, server: Server) -> tuple[tuple[str, Key], ...]:
-    """Return (kid, public key) of the pinned server, fetched now.
+def fetch_keys(
+    *,
+    egress: Egress,
+    server: Server,
+    issuers: Sequence[str] = (),
+    cache: DocumentCache | None = None,
+    anew: bool = False,
+) -> tuple[tuple[str, Key], ...]:
+    """Return (kid, public key) of the pinned server; with `cache`, as long as its headers let them be kept.
 
-    Where discovery names no `jwks_uri`, the issuer's openid-configuration does, if it names the same
-    issuer. Raises `RetryLater`, `EgressRefused`, and `BadReply` where no keys are to be had. Keys that are
-    not public RSA or EC keys for signatures are left out.
+    Where discovery names no `jwks_uri`, the openid-configuration of the first of `issuers` (else of the
+    discovered one) does, if it is that issuer's. `anew`: asked although a kept answer is fresh. Raises
+    `RetryLater`, `EgressRefused`, and `BadReply` where no keys are to be had. Keys that are not public RSA
+    or EC keys for signatures are left out.
     """
-    address = server.jwks_uri or _jwks_of_issuer(egress, server.issuer)
-    found = _get(egress, address).get("keys")
-    if not isinstance(found, list):
-        raise BadReply("bad_id_token")
-    keys = ((str(data.get("kid", "")), _key(data)) for data in found[:_MAX_KEYS] if isinstance(data, dict))
-    return tuple((kid, key) for kid, key in keys if key is not None)
+    address = server.jwks_uri
+    if not address:
+        issuer = next(iter(issuers), server.issuer)
+        if not issuer:
+            raise BadReply("bad_id_token")
+        try:
+            address = fetch_openid(egress=egress, issuer=issuer, cache=cache, anew=anew).jwks_uri
+        except BadReply as error:
+            raise BadReply("bad_id_token", status=error.status) from None
+        if not address:
+            raise BadReply("bad_id_token")
+    return _keys_at(egress, address, cache, anew=anew)
+
+
+def read_id_token(
+    *,
+    egress: Egress,
+    id_token: Secret,
+    server: Server,
+    profile: Profile,
+    client_id: str,
+    nonce: str | None,
+    now: datetime,
+    cache: DocumentCache | None = None,
+) -> Mapping[str, Any]:
+    """Return the verified claims of an id_token, fetching the keys of its issuer.
+
+    An unknown `kid` means that the server changed its keys: they are fetched once more, past the cache. Where
+    the profile pins issuers of its own, and the keys that discovery names do not have it either, those of
+    the pinned issuers' openid-configuration are tried: some servers sign with what only that names. Raises
+    as `fetch_keys` and `verify_id_token` do.
+    """
+    kid = _part(id_token.reveal(), 0).get("kid")
+    pinned = profile.auth.issuers
+    keys = fetch_keys(egress=egress, server=server, issuers=pinned, cache=cache)
+    if not _knows(keys, kid):
+        keys = fetch_keys(egress=egress, server=server, issuers=pinned, cache=cache, anew=True)
+    if not _knows(keys, kid) and server.jwks_uri and pinned:
+        others = replace(server, jwks_uri="")
+        keys = (*keys, *fetch_keys(egress=egress, server=others, issuers=pinned, cache=cache))
+    return verify_id_token(
+        id_token=id_token,
+        keys=keys,
+        server=server,
+        profile=profile,
+        client_id=client_id,
+        nonce=nonce,
+        now=now,
+    )
 
 
 def verify_id_token(
@@ -101,7 +155,7 @@ def patient_from(*, reply: TokenReply, profile: Profile, claims: Mapping[str, An
     """Return the id of the patient from the first source of the profile that has one.
 
     `claims`: of the verified id_token, or None without one. None when no source in the answer has it: where
-    the profile also names "search", the caller then asks the portal which Patient it shows.
+    the profile also names "search" or "coverage", the caller then asks the portal (`patient_search`).
     """
     for source in profile.patient.sources:
         found: str | None = None
@@ -111,7 +165,7 @@ def patient_from(*, reply: TokenReply, profile: Profile, claims: Mapping[str, An
             user = (claims or {}).get("fhirUser") or reply.fhir_user
             found = _patient_id(user) if isinstance(user, str) and "Patient/" in user else None
         elif source == "jwt_claim":
-            found = _patient_id(_access_claims(reply).get(profile.patient.claim))
+            found = _patient_id(access_claims(access_token=reply.access_token).get(profile.patient.claim))
         if found is not None:
             return found
     return None
@@ -123,7 +177,7 @@ def search_parameters(*, reply: TokenReply, profile: Profile) -> tuple[tuple[str
     The claim is looked for in the token response, then in the access token. One that is absent, or no plain
     word, gives no parameter.
     """
-    known = {**_access_claims(reply), **reply.context}
+    known = {**access_claims(access_token=reply.access_token), **reply.context}
     found = []
     for name, template in profile.search.from_claims.items():
         (claim,) = _PLACEHOLDER.findall(template)
@@ -133,23 +187,66 @@ def search_parameters(*, reply: TokenReply, profile: Profile) -> tuple[tuple[str
     return tuple(found)
 
 
-def _jwks_of_issuer(egress: Egress, issuer: str) -> str:
-    if not issuer:
-        raise BadReply("bad_id_token")
-    found = _get(egress, f"{issuer.rstrip('/')}/.well-known/openid-configuration")
-    address = found.get("jwks_uri")
-    if found.get("issuer") != issuer or not isinstance(address, str):
-        raise BadReply("bad_id_token")
-    return address
+def patient_in(*, source: PatientSource, resources: Iterable[Mapping[str, Any]]) -> str | None:
+    """Return the one patient whom the first page of a search names, for the sources that ask the portal.
+
+    "search": the page of `Patient` that the token shows. "coverage": a page of `Coverage` (or of
+    ExplanationOfBenefit) that the token shows, by its beneficiary. `resources`: as parsed JSON. None when
+    there is nobody, or more than one: we never choose.
+    """
+    found: set[str | None] = set()
+    for resource in resources:
+        kind = resource.get("resourceType")
+        if source == "search" and kind == "Patient":
+            found.add(_patient_id(resource.get("id")))
+        elif source == "coverage" and kind in _BENEFICIARY:
+            reference = resource.get(_BENEFICIARY[kind])
+            text = reference.get("reference") if isinstance(reference, dict) else None
+            found.add(_patient_id(text) if isinstance(text, str) and "Patient/" in text else None)
+    return found.pop() if len(found) == 1 else None
 
 
-def _get(egress: Egress, url: str) -> dict[str, Any]:
-    reply = egress.request(
-        "GET", url, headers={"Accept": "application/json"}, max_bytes=MAX_BYTES, redirects="check"
+def patient_search(*, source: PatientSource) -> tuple[str, tuple[tuple[str, str], ...]] | None:
+    """Return type and parameters of the search that a source of the patient's id makes, or None for a source
+    in the answer itself.
+
+    Two of each are enough to see that there are not two patients; of coverages, a family's first page is.
+    """
+    return {"search": ("Patient", (("_count", "2"),)), "coverage": ("Coverage", (("_count", "20"),))}.get(
+        source
     )
-    if reply.status != 200:
-        raise failure_of(reply) or BadReply("bad_id_token", status=reply.status)
-    return read_object(reply)
+
+
+def access_claims(*, access_token: Secret) -> Mapping[str, Any]:
+    """Return the claims of a JWT access token, or {} for an opaque one.
+
+    Unverified, and so good for two things alone: our own patient's id, which the token itself limits us to,
+    and the decoder that shows an operator what a token says.
+    """
+    try:
+        return _part(access_token.reveal(), 1)
+    except BadReply:
+        return {}
+
+
+def _knows(keys: Sequence[tuple[str, Key]], kid: object) -> bool:
+    return kid is None or any(known in {"", kid} for known, _ in keys)
+
+
+def _keys_at(
+    egress: Egress, address: str, cache: DocumentCache | None, *, anew: bool
+) -> tuple[tuple[str, Key], ...]:
+    try:
+        document = fetch_document(
+            egress=egress, url=address, read=read_object, max_bytes=MAX_BYTES, cache=cache, anew=anew
+        )
+    except BadReply as error:
+        raise BadReply("bad_id_token", status=error.status) from None
+    found = document.get("keys")
+    if not isinstance(found, list):
+        raise BadReply("bad_id_token")
+    keys = ((str(data.get("kid", "")), _key(data)) for data in found[:_MAX_KEYS] if isinstance(data, dict))
+    return tuple((kid, key) for kid, key in keys if key is not None)
 
 
 def _key(data: dict[str, Any]) -> Key | None:
@@ -184,14 +281,6 @@ def _signed_claims(id_token: Secret, keys: Sequence[tuple[str, Key]]) -> dict[st
             continue
         return _object(verified.payload)
     raise BadReply("bad_id_token")
-
-
-def _access_claims(reply: TokenReply) -> dict[str, Any]:
-    """Read the claims of a JWT access token; unverified, for it came from its issuer over TLS."""
-    try:
-        return _part(reply.access_token.reveal(), 1)
-    except BadReply:
-        return {}
 
 
 def _part(token: str, number: int) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from connectors.egress import Egress
-from connectors.errors import BadReply, EgressRefused, PortalError, RetryLater
+from connectors.errors import BadReply, EgressRefused, RetryLater
 from connectors.profile import Profile
 from connectors.smart.discovery import Server, discover
 from tests.connectors.smart.portal import Portal
@@ -169,13 +169,36 @@ def test_it_goes_to_no_address_that_is_not_allowed(egress: Egress, generic: Prof
         discover(egress=egress, base_url="http://127.0.0.1:9/r4", profile=generic)
 
 
-def test_a_redirect_to_another_host_is_refused(portal: Portal, found: Any) -> None:
-    portal.says(WELL_KNOWN, status=302, headers={"Location": "http://127.0.0.1:9/"})
+@pytest.mark.parametrize(
+    "elsewhere",
+    ["http://127.0.0.1:9/", "https://evil.example/", "//evil.example/x", "javascript:x", "https://[x"],
+)
+def test_a_redirect_to_another_server_is_not_followed(portal: Portal, found: Any, elsewhere: str) -> None:
+    # Given a portal that sends both questions elsewhere
+    portal.says(WELL_KNOWN, status=302, headers={"Location": elsewhere})
+    portal.says(METADATA, status=307, headers={"Location": elsewhere})
 
-    with pytest.raises(PortalError) as caught:
+    with pytest.raises(BadReply) as caught:
         found()
 
-    assert isinstance(caught.value, EgressRefused)
+    # Then nobody else was asked: the egress would refuse with another error
+    assert caught.value.code == "discovery_elsewhere"
+    assert portal.paths == [WELL_KNOWN, METADATA]
+
+
+def test_a_redirect_within_the_server_is_followed(portal: Portal, found: Any) -> None:
+    portal.says(WELL_KNOWN, status=301, headers={"Location": "/config"})
+    portal.says("/config", CONFIGURATION)
+
+    assert found().issuer == "https://as.example"
+
+
+def test_a_redirect_in_a_circle_ends(portal: Portal, found: Any) -> None:
+    portal.says(WELL_KNOWN, status=302, headers={"Location": WELL_KNOWN})
+
+    with pytest.raises(EgressRefused):
+        found()
+    assert len(portal.asked) <= 5
 
 
 def test_what_is_pinned_comes_back_as_it_was(portal: Portal, found: Any) -> None:

@@ -12,7 +12,7 @@ from connectors.egress import Egress
 from connectors.errors import BadReply, Denied, EgressRefused, PortalError, Reauthorize, RetryLater
 from connectors.profile import Profile
 from connectors.secret import Secret
-from connectors.smart import tokens
+from connectors.smart import oauth
 from connectors.smart.tokens import TokenReply, refresh
 from tests.connectors.smart.portal import GRANTED, PUBLIC, Ask, Portal
 
@@ -176,7 +176,7 @@ def test_a_silent_token_endpoint_is_given_up(
     portal: Portal, renew: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     portal.gate = threading.Event()
-    monkeypatch.setattr(tokens, "DEADLINE", 0.2)
+    monkeypatch.setattr(oauth, "DEADLINE", 0.2)
 
     with pytest.raises(RetryLater) as caught:
         renew()
