@@ -19,7 +19,7 @@ from phr.core.credentials import APP, OPERATOR, password
 __all__ = ["APP", "APPEND_ONLY", "OPERATOR", "RolesError", "ensure", "grant", "password"]
 
 # Held by privileges as well as by manners: the application can add to these, and change nothing in them.
-APPEND_ONLY: Final = ("records_version", "sources_grantreply")
+APPEND_ONLY: Final = ("records_version", "sources_call", "sources_grantreply")
 
 # Two migrations at once (two containers starting) must not race for CREATE ROLE.
 _LOCK: Final = 7_041_776

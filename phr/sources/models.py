@@ -313,3 +313,38 @@ class ConnectAttempt(models.Model):
 
     def __str__(self) -> str:
         return f"ConnectAttempt {self.pk}"
+
+
+class Call(models.Model):
+    """One question that we asked a portal for a person, and what came of it; never a token, a body or a value."""
+
+    class Purpose(models.TextChoices):
+        CONNECT = "connect", _("connecting")
+        FETCH = "fetch", _("fetching")
+        DISCONNECT = "disconnect", _("disconnecting")
+
+    person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="+")
+    # None: while connecting, before there was a source.
+    source = models.ForeignKey(Source, null=True, on_delete=models.CASCADE, related_name="+")
+    portal = models.ForeignKey(Portal, null=True, on_delete=models.SET_NULL, related_name="+")
+    purpose = models.CharField(max_length=16, choices=Purpose.choices)
+    # Of the sync, where it was one: an id of the part above this one, which knows what it means.
+    run_id = models.UUIDField(null=True)
+    at = models.DateTimeField()
+    method = models.CharField(max_length=8)
+    origin = models.CharField(max_length=300)
+    path = models.CharField(max_length=1000)
+    # The names of the query's parameters, in order.
+    parameters = models.JSONField(default=list)
+    # None: no answer came, and the code says why.
+    status = models.PositiveSmallIntegerField(null=True)
+    code = models.CharField(max_length=32, blank=True)
+    size = models.BigIntegerField(default=0)
+    milliseconds = models.IntegerField(default=0)
+
+    class Meta:
+        # The inspector's page: the calls of one source, newest first.
+        indexes = [models.Index(fields=["person", "source", "-id"], name="call_of_source")]
+
+    def __str__(self) -> str:
+        return f"Call #{self.pk}"

@@ -1,0 +1,79 @@
+"""The record of every question that we asked a portal: kept as it happens, and read on the inspector's page."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from connectors.egress import Call as Asked
+from connectors.egress import Egress, Observed
+from phr.accounts.access import Sight
+from phr.sources.models import Call
+
+
+@dataclass(slots=True)
+class Calls:
+    """What was asked for one person and is not written yet. Threads may add; the main thread writes."""
+
+    sight: Sight
+    purpose: Call.Purpose
+    portal_id: int | None = None
+    source_id: UUID | None = None
+    run_id: UUID | None = None
+    _asked: deque[Asked] = field(default_factory=deque)
+
+    def through(self, egress: Egress) -> Egress:
+        """Return an egress that asks by way of this one and is listened to."""
+        return Observed(egress, observe=self._asked.append)
+
+    def write(self) -> None:
+        """Write what was asked since the last time; the Sight is open, so it commits with what it stands beside."""
+        rows = []
+        while self._asked:
+            rows.append(self._row(self._asked.popleft()))
+        if rows:
+            Call.objects.bulk_create(rows)
+
+    def _row(self, asked: Asked) -> Call:
+        return Call(
+            person_id=self.sight.person_id,
+            source_id=self.source_id,
+            portal_id=self.portal_id,
+            purpose=self.purpose,
+            run_id=self.run_id,
+            at=asked.at,
+            method=asked.method,
+            # A portal may send us anywhere, and NUL is no text to Postgres.
+            origin=asked.origin[:300].replace("\0", ""),
+            path=asked.path.replace("\0", ""),
+            parameters=[name.replace("\0", "") for name in asked.parameters],
+            status=asked.status,
+            code=asked.code,
+            size=asked.size,
+            milliseconds=min(round(asked.seconds * 1000), 2**31 - 1),
+        )
+
+
+@contextmanager
+def listening(
+    egress: Egress,
+    *,
+    sight: Sight,
+    purpose: Call.Purpose,
+    portal_id: int | None = None,
+    source_id: UUID | None = None,
+) -> Iterator[Egress]:
+    """Give an egress whose questions are written when the block ends, also when it ends badly.
+
+    The Sight is not open: the rows are a transaction of their own, and what the block did stands or falls without
+    them.
+    """
+    calls = Calls(sight=sight, purpose=purpose, portal_id=portal_id, source_id=source_id)
+    try:
+        yield calls.through(egress)
+    finally:
+        with sight.open():
+            calls.write()
