@@ -74,26 +74,26 @@ def redact_url(url: str) -> str:
     return urlunsplit((parts.scheme, netloc, parts.path, "", ""))
 
 
-def same_target(base_url: str, url: str) -> bool:
+def same_target(base_url: str, url: str, *, ignore_case: bool = False) -> bool:
     """Say whether a bearer token for `base_url` may be sent to `url`: same scheme, host, port, and below
     its path.
 
-    SMART App Launch 2.2 forbids sending it anywhere else. The path is compared without regard to case,
-    because some servers spell their own base differently in `next` links; the host that answers stays the
-    same. An address with a user name, a backslash, white space or a dot segment, plain or encoded, is never
-    the same target.
+    SMART App Launch 2.2 forbids sending it anywhere else. `ignore_case`: of the path alone, for servers that
+    spell their own base differently in links (`Paging.ignore_case`); scheme, host and port stay the same, so
+    that whoever answers does. An address with a user name, a backslash, white space or a dot segment, plain
+    or encoded, is never the same target.
     """
     base, other = _parts(base_url), _parts(url)
     if base is None or other is None or base[:3] != other[:3]:
         return False
-    prefix = base[3].rstrip("/")
-    return other[3] == prefix or other[3].startswith(f"{prefix}/")
+    prefix, path = base[3].rstrip("/"), other[3]
+    if ignore_case:
+        prefix, path = prefix.casefold(), path.casefold()
+    return path == prefix or path.startswith(f"{prefix}/")
 
 
 def _parts(url: str) -> tuple[str, str, int, str] | None:
-    """Scheme, host, port and folded path of an absolute http(s) URL, or None where it is unfit for a
-    credential.
-    """
+    """Scheme, host, port and path of an absolute http(s) URL, or None where it is unfit for a credential."""
     if SUSPICIOUS.search(url):
         return None
     try:
@@ -108,4 +108,4 @@ def _parts(url: str) -> tuple[str, str, int, str] | None:
     path = unquote(split.path)
     if "\\" in path or any(segment in {".", ".."} for segment in unquote(path).split("/")):
         return None
-    return scheme, host, port or _PORTS[scheme], path.casefold()
+    return scheme, host, port or _PORTS[scheme], path

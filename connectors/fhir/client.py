@@ -6,6 +6,7 @@ portal's own base, to the hosts its profile lists for documents, and nowhere els
 
 import base64
 import binascii
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final, Literal
@@ -19,13 +20,19 @@ from connectors.fhir.bundle import Entry, Page, is_html, read_page, read_resourc
 from connectors.fhir.capability import Capability, read_capability
 from connectors.fhir.failure import Kind, failure
 from connectors.fhir.outcome import read_issues
-from connectors.fhir.query import encode_query
+from connectors.fhir.pace import Pace, shared_pace
+from connectors.fhir.query import encode_query, names_only
 from connectors.fhir.references import relative_reference
 from connectors.profile import Profile
 from connectors.secret import Secret
 
 # What a US Core client of another house waits for one answer; a drip counts against it like silence.
 DEADLINE_SECONDS: Final = 60.0
+# In the value of a header of a profile: our client id at this portal.
+_CLIENT_ID: Final = "{client_id}"
+# Told of each call: method, path with the names of the query's parameters, status (0: no answer came), bytes
+# of the answer's body, seconds.
+Observe = Callable[[str, str, int, int, float], None]
 _FHIR_JSON: Final = frozenset({"application/fhir+json", "application/json+fhir", "application/json"})
 
 
@@ -53,16 +60,26 @@ class FhirClient:
         base_url: str,
         profile: Profile,
         bearer: Callable[[], Secret | None],
+        client_id: str = "",
+        pace: Pace | None = None,
         deadline: float = DEADLINE_SECONDS,
-        observe: Callable[[str, str, int, int], None] | None = None,
+        observe: Observe | None = None,
     ) -> None:
         """`bearer` is asked before each request, so that a refreshed token is used at once.
 
-        `observe` is told of every answer: method, path without query, status, bytes. It is the audit's eye.
+        `client_id`: ours at this portal, for the headers that name it; without it they are not sent. `pace`:
+        the portal's limiter; by default the one that all clients of this process share for the portal, where
+        the profile knows a limit. `observe` is told of every call, from the thread that made it.
         """
         self._egress = egress
         self._base_url = base_url.rstrip("/")
         self._profile = profile
+        self._pace = pace or shared_pace(self._base_url, profile.limits.requests_per_minute)
+        self._headers = {
+            name: value.replace(_CLIENT_ID, client_id)
+            for name, value in profile.fhir.headers.items()
+            if client_id or _CLIENT_ID not in value
+        }
         self._bearer = bearer
         self._deadline = deadline
         self._observe = observe
@@ -79,15 +96,17 @@ class FhirClient:
         """Return the address of a search whose query is already written, as `PlanStep.text` is."""
         return f"{self._base_url}/{resource_type}" + (f"?{query}" if query else "")
 
-    def page(self, url: str) -> Page:
+    def page(self, url: str, *, resource_type: str = "") -> Page:
         """Fetch one page of a search; `url` from `search_url` or from a page's `next_url`, used verbatim.
+
+        `resource_type`: what is searched for, where the address of a further page may not say it.
 
         Raises Reauthorize (`unauthorized`: refresh once, then ask again), SkipResource (go on with other
         searches), RetryLater (with the wait that the portal asks for; `paging_expired`: begin the search
         again), BadReply and EgressRefused (`foreign_host`: a next link that leaves the portal).
         """
         reply = self._get(url, accept=self._profile.fhir.accept)
-        resource_type = self._type_in(url)
+        resource_type = resource_type or self._type_in(url)
         self._require_success(reply, resource_type=resource_type, kind="search")
         found = resource_type_of(reply.content)
         if found == "OperationOutcome":
@@ -111,7 +130,9 @@ class FhirClient:
         Raises as `page`; SkipResource `not_found` for 404 and 410. A resource that breaks a cap comes back
         with its fault, as in a page.
         """
-        relative = relative_reference(reference, base_url=self._base_url)
+        relative = relative_reference(
+            reference, base_url=self._base_url, ignore_case=self._profile.paging.ignore_case
+        )
         if relative is None:
             raise EgressRefused("foreign_host")
         resource_type = relative.partition("/")[0]
@@ -162,18 +183,28 @@ class FhirClient:
         documents: bool = False,
         redirects: Literal["refuse", "check"] = "refuse",
     ) -> Reply:
-        ours = same_target(self._base_url, url)
+        ours = same_target(self._base_url, url, ignore_case=self._profile.paging.ignore_case)
         if not ours and not (documents and self._is_document_host(url)):
             raise EgressRefused("foreign_host")
-        headers = {**self._profile.fhir.headers, "accept": accept}
+        headers = {**self._headers, "accept": accept}
+        if self._pace is not None:
+            self._pace.take()
         token = self._bearer() if bearer else None
         if token is not None:
             headers["authorization"] = f"Bearer {token.reveal()}"
-        reply = self._egress.request(
-            "GET", url, headers=headers, deadline=self._deadline, max_bytes=MAX_BYTES, redirects=redirects
-        )
-        if self._observe is not None:
-            self._observe("GET", urlsplit(url).path, reply.status, len(reply.content))
+        began = time.monotonic()
+        status = size = 0
+        try:
+            reply = self._egress.request(
+                "GET", url, headers=headers, deadline=self._deadline, max_bytes=MAX_BYTES, redirects=redirects
+            )
+            status, size = reply.status, len(reply.content)
+        except PortalError as error:
+            status = error.status or 0
+            raise
+        finally:
+            if self._observe is not None:
+                self._observe("GET", names_only(url), status, size, time.monotonic() - began)
         return reply
 
     def _is_document_host(self, url: str) -> bool:
@@ -194,6 +225,7 @@ class FhirClient:
             resource_type=resource_type,
             kind=kind,
             rules=self._profile.errors,
+            html=reply.content_type == "text/html" or is_html(reply.content),
         )
 
     def _type_in(self, url: str) -> str:

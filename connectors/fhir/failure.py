@@ -16,6 +16,8 @@ from connectors.profile import ErrorRule, Meaning
 
 # The longest wait that any vendor documents is five hours; what asks for more is asked again after this.
 MAX_WAIT_SECONDS: Final = 6 * 3600.0
+# A 429 that does not say how long: every limit that a vendor publishes counts by the minute.
+_PAUSE_SECONDS: Final = 60.0
 # Above this, a ratelimit-reset cannot be seconds from now: it is a time since 1970.
 _EPOCH: Final = 1_000_000_000
 _RETRY: Final = frozenset({408, 425, 429})
@@ -32,13 +34,14 @@ def failure(
     resource_type: str = "",
     kind: Kind = "search",
     rules: tuple[ErrorRule, ...] = (),
+    html: bool = False,
 ) -> PortalError:
     """Return the error to raise for an answer that cannot be used.
 
-    `issues`: of the OperationOutcome in the body, if it held one. Also for 200 with nothing but an
-    OperationOutcome.
+    `issues`: of the OperationOutcome in the body, if it held one. `html`: the body is a web page. Also for
+    200 with nothing but an OperationOutcome.
     """
-    meaning = _by_rule(rules, status, issues, resource_type)
+    meaning = _by_rule(rules, status, issues, resource_type, html=html)
     if meaning is not None:
         # A search that is refused as faulty, yet may be tried again, is one whose paging session has ended.
         ended = kind == "search" and status in {400, 404, 410}
@@ -49,7 +52,10 @@ def failure(
         return RetryLater("paging_expired", status=status, after=0.0)
     if status in _RETRY or (status >= 500 and status != 501):
         code: Code = "rate_limited" if status == 429 else "server_error"
-        return RetryLater(code, status=status, after=wait_seconds(headers))
+        after = wait_seconds(headers)
+        return RetryLater(
+            code, status=status, after=_PAUSE_SECONDS if status == 429 and after is None else after
+        )
     return _lasting(status, headers, issues, kind)
 
 
@@ -67,10 +73,13 @@ def _lasting(status: int, headers: Mapping[str, str], issues: Issues, kind: Kind
     return BadReply("too_large" if status == 413 else "bad_response", status=status)
 
 
-def _by_rule(rules: tuple[ErrorRule, ...], status: int, issues: Issues, resource_type: str) -> Meaning | None:
+def _by_rule(
+    rules: tuple[ErrorRule, ...], status: int, issues: Issues, resource_type: str, *, html: bool
+) -> Meaning | None:
     for rule in rules:
         if (
             rule.status == status
+            and (rule.body == "any" or html)
             and rule.resource_type in {None, resource_type}
             and (rule.issue_code is None or rule.issue_code in issues.codes)
         ):

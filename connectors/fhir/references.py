@@ -6,7 +6,7 @@ addresses on other hosts do not, so that nothing of them is ever asked with some
 
 import re
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import msgspec
@@ -57,10 +57,11 @@ class AttachmentRef:
     inline: bool
 
 
-def literal_references(raw: bytes, *, base_url: str = "") -> frozenset[str]:
+def literal_references(raw: bytes, *, base_url: str = "", ignore_case: bool = False) -> frozenset[str]:
     """Return the "Type/id" of every literal reference in `raw` that lies within the portal.
 
-    Relative ones, and absolute ones below `base_url`; a version or a fragment at their end is dropped.
+    Relative ones, and absolute ones below `base_url` (`ignore_case`: see `same_target`); a version or a
+    fragment at their end is dropped.
     """
     found: set[str] = set()
     for match in _REFERENCE.finditer(raw):
@@ -68,15 +69,15 @@ def literal_references(raw: bytes, *, base_url: str = "") -> frozenset[str]:
             text = msgspec.json.decode(match.group(1), type=str)
         except (msgspec.DecodeError, UnicodeDecodeError):
             continue
-        reference = relative_reference(text, base_url=base_url)
+        reference = relative_reference(text, base_url=base_url, ignore_case=ignore_case)
         if reference is not None:
             found.add(reference)
     return frozenset(found)
 
 
-def relative_reference(text: str, *, base_url: str = "") -> str | None:
+def relative_reference(text: str, *, base_url: str = "", ignore_case: bool = False) -> str | None:
     """Return "Type/id" for a reference that lies within the portal, None for any other text."""
-    if base_url and "://" in text and same_target(base_url, text):
+    if base_url and "://" in text and same_target(base_url, text, ignore_case=ignore_case):
         # The same target may be spelt with another case; its path is as long either way.
         start = text.index("://") + 3
         path = text[start:].partition("/")[2]
@@ -100,8 +101,22 @@ def missing_references(
     )
 
 
-def attachments(raw: bytes) -> tuple[AttachmentRef, ...]:
-    """Return every attachment of a resource, in document order; () for what is no JSON object."""
+def attachments(raw: bytes, *, not_urls: Collection[str] = ()) -> tuple[AttachmentRef, ...]:
+    """Return every attachment of a resource, in document order; () for what is no JSON object.
+
+    `not_urls`: words that a portal writes where an address should stand and there is none
+    (`Attachments.not_urls`).
+    """
+    found = _attachments(raw)
+    if not not_urls:
+        return found
+    return tuple(
+        replace(each, url=None) if each.url is not None and each.url.strip() in not_urls else each
+        for each in found
+    )
+
+
+def _attachments(raw: bytes) -> tuple[AttachmentRef, ...]:
     if _ATTACHMENT_HINT.search(raw) is None:
         return ()
     try:

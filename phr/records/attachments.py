@@ -29,6 +29,13 @@ def refused(*, sight: Sight, source_id: uuid.UUID) -> dict[str, str]:
     return dict(rows.values_list("url", "reason"))
 
 
+def asked_since(*, sight: Sight, source_id: uuid.UUID, since: datetime) -> int:
+    """Return how many files of a source were asked for since then, given or not."""
+    return Attachment.objects.filter(
+        person_id=sight.person_id, source_id=source_id, fetched_at__gt=since
+    ).count()
+
+
 def keep(
     *, sight: Sight, source_id: uuid.UUID, url: str, content_type: str, body: bytes, now: datetime
 ) -> None:

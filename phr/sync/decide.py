@@ -14,11 +14,14 @@ MAX_PAGES: Final = 10_000
 # Said of the link to a further page, where the query itself was answered: the portal has lost its place.
 _LOST: Final = frozenset({400, 404, 410})
 PAGING_EXPIRED: Final = "paging_expired"
-# What another day may mend: codes of RetryLater and BadReply.
+# With the number of documents that the portal gives a day behind a colon.
+DAILY_LIMIT: Final = "daily_limit"
+# What another day may mend: codes of RetryLater and BadReply, and the portal's count of documents.
 PASSING: Final = frozenset(
     {
         "bad_response",
         "connection_lost",
+        DAILY_LIMIT,
         "html",
         "not_json",
         "rate_limited",
@@ -101,6 +104,11 @@ def after_page(
     if total_means == "result" and total is not None and matched < total:
         return End("partial", "fewer_than_claimed")
     return End("complete")
+
+
+def passes(reason: str) -> bool:
+    """Say whether another day may mend what a reason names."""
+    return reason.partition(":")[0] in PASSING
 
 
 def _broken_off(code: str, *, pages: int) -> End:

@@ -31,6 +31,8 @@ _SENTENCES: Final[dict[str, Promise]] = {
     "too_many_pages": _("The portal's answer did not end. What came is stored; the rest is missing."),
     "paging_expired": _("The portal lost its place before it had sent everything. We ask again on schedule."),
     "foreign_host": _("The portal pointed to another address, where your access must not be shown."),
+    # Of the number behind the code.
+    "daily_limit": _("The portal gives %(n)s documents a day: the rest follows tomorrow."),
     # What did not work this time.
     "timeout": _("The portal did not answer in time. We ask again on schedule."),
     "unreachable": _("The portal could not be reached. We ask again on schedule."),
@@ -75,5 +77,12 @@ _SENTENCES: Final[dict[str, Promise]] = {
 
 
 def sentence(code: str) -> str:
-    """Return the sentence for a code; "" for none, a general one for a code without its own."""
-    return str(_SENTENCES.get(code, _UNKNOWN)) if code else ""
+    """Return the sentence for a code; "" for none, a general one for a code without its own.
+
+    A number that the sentence names stands behind the code and a colon: ``daily_limit:80``.
+    """
+    name, _colon, number = code.partition(":")
+    if not name:
+        return ""
+    words = str(_SENTENCES.get(name, _UNKNOWN))
+    return words % {"n": number} if number and "%(n)s" in words else words

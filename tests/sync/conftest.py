@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.utils import timezone
+from pytest_django import Settings
 
 from connectors.egress import Egress
-from connectors.registry import load_registry
 from connectors.sandbox import Account, PortalSpec, RunningPortal, SandboxClient, serve
 from connectors.sandbox.records import dump
 from connectors.secret import Secret
@@ -22,13 +22,44 @@ from phr.accounts.models import User
 from phr.core.environment import DatabaseAddress
 from phr.sources import portals, registrations
 from phr.sources.flows.from_tokens import from_tokens
+from phr.sources.profiles import all_profiles
 from phr.sync import requests
 from phr.sync.models import Run, Step
 from phr.sync.pipeline import session
 from phr.sync.reasons import sentence
 
 Serve = Callable[..., RunningPortal]
+Vendor = Callable[[str], str]
+# What every profile must say; a test adds what it is about.
+PROFILE = """id = "{name}"
+name = "A strict house"
+status = "documented"
+checked_on = 2026-08-31
+documentation = ["https://hl7.org/fhir/smart-app-launch/"]
+[auth]
+clients = ["public"]
+[scopes]
+version = "v1"
+style = "wildcard"
+[refresh]
+style = "rotating"
+"""
 Connect = Callable[..., uuid.UUID]
+
+
+@pytest.fixture
+def vendor(tmp_path: Path, settings: Settings) -> Callable[[str], str]:
+    """Write the profile of a house that no vendor's is like, in the operator's folder; return its id."""
+    folder = tmp_path / "profiles"
+    folder.mkdir()
+    settings.PHR_PROFILES_DIR = folder
+
+    def add(text: str, *, name: str = "strict_house") -> str:
+        # A file of another name each time, for folders are read once.
+        (folder / f"{name}.toml").write_text(PROFILE.format(name=name) + text)
+        return name
+
+    return add
 
 
 @pytest.fixture
@@ -42,7 +73,7 @@ def serve_portal(tmp_path: Path) -> Iterator[Serve]:
             spec = PortalSpec(
                 slug=f"{vendor}-{uuid.uuid4().hex[:6]}",
                 name=f"A portal of {vendor}",
-                profile=load_registry()[vendor],
+                profile=all_profiles()[vendor],
                 resources=[dump(resource) for resource in resources],
                 accounts=[Account(username="rosa", password="rosa", patient_id=patient, name="Rosa Marin")],
                 clients=[SandboxClient(redirect_uris=("http://127.0.0.1:8000/callback/x/",))],

@@ -152,4 +152,6 @@ def test_a_run_does_not_depend_on_the_order_of_its_steps(states: list[str]) -> N
 
 
 def test_what_another_day_may_mend_are_codes_of_errors() -> None:
-    assert decide.PASSING < CODES
+    assert decide.PASSING - {decide.DAILY_LIMIT} < CODES
+    assert decide.passes("daily_limit:80")
+    assert not decide.passes("refused")

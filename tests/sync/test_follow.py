@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
 
 from django.utils import timezone
 
@@ -13,14 +15,14 @@ from phr.accounts.access import Sight
 from phr.core.crypto import unseal_bytes
 from phr.records.models import Attachment, Resource
 from phr.sync.queries import completeness
-from tests.sync.conftest import Connect, Serve, said, work_until_over
+from tests.sync.conftest import Connect, Serve, Vendor, said, work_until_over
 from tests.sync.records import DOCTOR, PATIENT, problem, visit
 
 Network = Callable[..., Egress]
 AGAIN_ON_SCHEDULE = "We ask again on schedule."
 SMALL = [PATIENT, problem(), visit(), DOCTOR]
 LETTER = b"Dear Rosa, all is well."
-DOCUMENTS = [
+DOCUMENTS: list[dict[str, Any]] = [
     PATIENT,
     {
         "resourceType": "DocumentReference",
@@ -108,3 +110,55 @@ def test_a_file_that_the_portal_refuses_is_missing_in_every_later_run_too(
         assert said(person, run, "attachments")[0] == "partial"
     with person.open():
         assert completeness(sight=person, now=timezone.now()) != ()
+
+
+def documents(count: int) -> list[dict[str, Any]]:
+    """Return a patient with letters, each with a file of its own."""
+    letter, binary = DOCUMENTS[1:]
+    found: list[dict[str, Any]] = [PATIENT]
+    for number in range(count):
+        url = f"Binary/letter-{number}"
+        content = [{"attachment": {"contentType": "text/plain", "url": url}}]
+        found.append({**letter, "id": f"letter-{number}", "content": content})
+        found.append({**binary, "id": f"letter-{number}"})
+    return found
+
+
+def test_a_portal_that_counts_documents_is_asked_for_no_more_in_a_day(
+    person: Sight, serve_portal: Serve, connect: Connect, network: Network, vendor: Vendor
+) -> None:
+    portal = serve_portal(documents(5), vendor=vendor("[attachments]\ndaily_limit = 2"))
+    source_id, egress = connect(portal), network(portal)
+
+    def asked() -> int:
+        return sum("/Binary/" in each.path for each in portal.requests())
+
+    run = work_until_over(person, source_id, egress)
+    words = "The portal gives 2 documents a day: the rest follows tomorrow."
+    assert said(person, run, "attachments") == ("partial", words)
+    assert asked() == 2
+    run = work_until_over(person, source_id, egress)
+    assert said(person, run, "attachments") == ("partial", words)
+    assert asked() == 2, "nothing is asked in vain"
+    for day in (1, 2):
+        with person.open():
+            Attachment.objects.update(fetched_at=timezone.now() - timedelta(days=day, seconds=1))
+        run = work_until_over(person, source_id, egress)
+    assert said(person, run, "attachments") == ("complete", "")
+    with person.open():
+        assert Attachment.objects.filter(state=Attachment.State.STORED).count() == 5
+    assert asked() == 5
+
+
+def test_a_word_where_an_address_should_be_is_no_file_that_is_missing(
+    person: Sight, serve_portal: Serve, connect: Connect, network: Network, vendor: Vendor
+) -> None:
+    letter = {**DOCUMENTS[1], "content": [{"attachment": {"contentType": "text/plain", "url": "none"}}]}
+    told, not_told = (
+        serve_portal([PATIENT, letter], vendor=name)
+        for name in (vendor('[attachments]\nnot_urls = ["none"]'), "generic")
+    )
+    run = work_until_over(person, connect(told), network(told))
+    assert said(person, run, "attachments") == ("complete", "")
+    run = work_until_over(person, connect(not_told), network(not_told))
+    assert said(person, run, "attachments")[0] == "partial"

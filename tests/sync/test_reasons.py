@@ -20,6 +20,7 @@ OURS = {
     "internal_error",
     "disconnected",
     "reconnect_needed",
+    "daily_limit:80",
 }
 # Of connecting; no step, run or source carries them.
 _CONNECTING = {
@@ -28,7 +29,12 @@ _CONNECTING = {
     "bad_id_token",
     "bad_scope",
     "code_refused",
+    "discovery_changed",
+    "discovery_elsewhere",
+    "metadata_refused",
     "no_patient",
+    "redirect_uri_refused",
+    "statement_refused",
     "wrong_token_type",
 }
 
@@ -43,6 +49,7 @@ def test_a_reason_has_a_sentence(code: str) -> None:
     words = sentence(code)
     assert words != sentence("a code that nobody knows"), "it is not the general one"
     assert words.endswith(".")
+    assert "%" not in words
     assert code not in words or "_" not in code
 
 

@@ -298,13 +298,13 @@ def test_failures_are_in_a_row_only_where_nothing_came_between(
     run = ask(person, source_id)
     failures = []
     for _session in range(2):
-        portal.set_faults(Fault(kind="status", status=429, where="Condition"))
+        portal.set_faults(Fault(kind="status", status=503, where="Condition"))
         session.work(source_id=source_id, egress=egress, clock=timezone.now)
         failures.append(Due.objects.get(pk=source_id).failures)
         let_time_pass(source_id)
     assert failures == [1, 2], "in the second session there was nothing else to ask"
     with person.open():
         Step.objects.filter(run=run, resource_type="Encounter").update(state=Step.State.WAITING)
-    portal.set_faults(Fault(kind="status", status=429, where="Condition"))
+    portal.set_faults(Fault(kind="status", status=503, where="Condition"))
     session.work(source_id=source_id, egress=egress, clock=timezone.now)
     assert Due.objects.get(pk=source_id).failures == 1, "a page came"

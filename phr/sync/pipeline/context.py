@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 
 from connectors.egress import Egress
 from connectors.errors import Reauthorize
-from connectors.fhir.client import FhirClient
+from connectors.fhir.client import FhirClient, Observe
 from connectors.profile import Profile
 from connectors.secret import Secret
 from phr.accounts.access import Sight
@@ -39,18 +39,29 @@ class Work:
     egress: Egress
     clock: Clock
     budget: float
+    # Our client id at the portal, for the headers that name it.
+    client_id: str = ""
+    # Told of every call, from the thread that made it.
+    observe: Observe | None = None
     requests: int = 0
     # Whether anything was stored: failures before that are not in a row with those after it.
     progressed: bool = False
     # What the portal asked us to wait, in seconds, and the steps that stopped for it.
     asked: float | None = None
     deferred: set[int] = field(default_factory=set)
+    # The portal asked us to slow down: that is meant for all that we ask, not for one step.
+    slowed: bool = False
     started: float = field(default_factory=time.monotonic)
     _bearer: Secret | None = None
 
     @property
     def out_of_time(self) -> bool:
         return time.monotonic() - self.started > self.budget
+
+    @property
+    def stopped(self) -> bool:
+        """Whether nothing further is begun in this session."""
+        return self.slowed or self.out_of_time
 
     @property
     def failures(self) -> int:
@@ -74,6 +85,8 @@ class Work:
             base_url=self.source.base_url,
             profile=self.profile,
             bearer=lambda: self._bearer,
+            client_id=self.client_id,
+            observe=self.observe,
         )
 
     def authorize(self, *, rejected: bool = False) -> None:

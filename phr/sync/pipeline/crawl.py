@@ -41,7 +41,7 @@ def crawl(work: Work, *, steps: list[Step]) -> None:
     with ThreadPoolExecutor(max_workers=work.profile.limits.connections, thread_name_prefix="fetch") as pool:
         try:
             while True:
-                while waiting and len(active) < work.profile.limits.connections and not work.out_of_time:
+                while waiting and len(active) < work.profile.limits.connections and not work.stopped:
                     begun = _begin(work, step=waiting.pop(0))
                     active[pool.submit(_fetch, client, begun)] = begun
                 if not active:
@@ -66,7 +66,7 @@ def _fetch(client: FhirClient, current: _Active) -> Page:
     step = current.step
     if step.kind == Step.Kind.READ:
         return Page(entries=(client.read(current.url),))
-    return client.page(current.url)
+    return client.page(current.url, resource_type=step.resource_type)
 
 
 def _begin(work: Work, *, step: Step) -> _Active:
@@ -119,7 +119,7 @@ def _answered(
         total=page.total,
         total_means=work.profile.search.total,
     )
-    if isinstance(verdict, decide.NextPage) and not work.out_of_time:
+    if isinstance(verdict, decide.NextPage) and not work.stopped:
         following = _Active(step=step, url=verdict.url, bearer=work.bearer, seen=current.seen)
         active[pool.submit(_fetch, client, following)] = following
     _store(work, step=step, entries=page.entries, total=page.total, matched=matched, verdict=verdict)
@@ -172,6 +172,7 @@ def _settle(work: Work, *, step: Step, verdict: decide.End | decide.Later | deci
                 if step.reason != decide.PAGING_EXPIRED:
                     step.reason = verdict.reason
                 work.deferred.add(step.ordinal)
+                work.slowed = work.slowed or verdict.reason == "rate_limited"
                 work.asked = max(work.asked or 0, verdict.after) if verdict.after is not None else work.asked
             case decide.Again():
                 step.reason = verdict.reason

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import TypeVar
 
@@ -21,7 +21,7 @@ from phr.records import attachments as attachment_store
 from phr.records import queries, store
 from phr.records.models import Attachment
 from phr.sync import lease
-from phr.sync.decide import PASSING
+from phr.sync.decide import DAILY_LIMIT, PASSING, passes
 from phr.sync.models import Run, Step
 from phr.sync.pipeline.context import Work
 
@@ -31,6 +31,7 @@ T = TypeVar("T")
 _BATCH = 25
 # A practitioner's role names an organization, which names another above it: deeper chains say nothing to a patient.
 _ROUNDS = 3
+_DAY = timedelta(days=1)
 
 
 def references(work: Work, *, step: Step) -> None:
@@ -65,8 +66,8 @@ def fetch_attachments(work: Work, *, step: Step) -> None:
     """Fetch the bytes that documents and reports point at; raises Reauthorize, Fenced."""
     _start(work, step=step)
     client = work.client()
-    refused: dict[str, str] = {}
     accept, wanted = _pointed_at(work, step=step)
+    wanted, refused = _of_today(work, wanted=wanted)
 
     def ask(url: str) -> Content:
         return client.binary(url, accept=accept[url])
@@ -114,7 +115,9 @@ def _referred(work: Work, *, step: Step) -> list[str]:
         since = _since(work, step=step)
         found: set[str] = set()
         for _, _, raw in queries.changed_since(sight=work.sight, source_id=work.source.pk, since=since):
-            found |= literal_references(raw, base_url=work.source.base_url)
+            found |= literal_references(
+                raw, base_url=work.source.base_url, ignore_case=work.profile.paging.ignore_case
+            )
         supporting = missing_references(found, known=())
         return store.missing(sight=work.sight, source=work.source, references=supporting)
 
@@ -137,6 +140,7 @@ def _settled(work: Work, *, step: Step) -> QuerySet[Step]:
             run__source=work.source, kind=step.kind, state__in=[Step.State.COMPLETE, Step.State.PARTIAL]
         )
         .exclude(reason__in=PASSING)
+        .exclude(reason__startswith=f"{DAILY_LIMIT}:")
         .order_by("-run__created_at")
     )
 
@@ -147,11 +151,27 @@ def _pointed_at(work: Work, *, step: Step) -> tuple[dict[str, str], list[str]]:
     with work.sight.open():
         since = _since(work, step=step)
         for _, _, raw in queries.changed_since(sight=work.sight, source_id=work.source.pk, since=since):
-            for found in attachments(raw):
+            for found in attachments(raw, not_urls=work.profile.attachments.not_urls):
                 if found.url is not None and not found.inline:
                     accept[found.url] = found.content_type
         wanted = attachment_store.missing(sight=work.sight, source_id=work.source.pk, urls=accept)
     return accept, wanted
+
+
+def _of_today(work: Work, *, wanted: list[str]) -> tuple[list[str], dict[str, str]]:
+    """Return what may be asked for today, and the reason for each of the others: the portal counts documents.
+
+    Whatever was asked within a day counts, so that whichever hour the portal's day begins, none is asked in vain.
+    """
+    limit = work.profile.attachments.daily_limit
+    if limit is None:
+        return wanted, {}
+    with work.sight.open():
+        asked = attachment_store.asked_since(
+            sight=work.sight, source_id=work.source.pk, since=work.clock() - _DAY
+        )
+    left = max(limit - asked, 0)
+    return wanted[:left], dict.fromkeys(wanted[left:], f"{DAILY_LIMIT}:{limit}")
 
 
 def _together(
@@ -256,7 +276,7 @@ def _finish(work: Work, *, step: Step, refused: dict[str, str], lasting: list[st
     what is not asked again.
     """
     codes = [*refused.values(), *lasting]
-    reasons = sorted(codes, key=lambda code: (code in PASSING, codes.count(code)))
+    reasons = sorted(codes, key=lambda code: (passes(code), codes.count(code)))
     with work.sight.open():
         lease.hold(work.lease)
         step.total_claimed = step.fetched + len(codes)

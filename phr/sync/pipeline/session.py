@@ -11,9 +11,10 @@ from enum import StrEnum
 
 from connectors.egress import Egress
 from connectors.errors import PortalError, Reauthorize, RetryLater
+from connectors.fhir.client import Observe
 from phr.accounts import access
 from phr.sources.flows import refresh
-from phr.sources.models import Source
+from phr.sources.models import Grant, Source
 from phr.sources.profiles import profile_of
 from phr.sources.registrations import NotRegistered
 from phr.sync import decide, lease, schedule
@@ -45,8 +46,11 @@ def work(
     egress: Egress,
     clock: Callable[[], datetime],
     budget: float = BUDGET_SECONDS,
+    observe: Observe | None = None,
 ) -> Outcome:
     """Work the open run of a source for at most ``budget`` seconds, or start the one that its schedule wants.
+
+    ``observe`` is told of every call to the portal, from the thread that made it.
 
     A crash anywhere leaves a lease that runs out and a run that resumes at its checkpoints.
     """
@@ -54,7 +58,7 @@ def work(
     if held is None:
         return Outcome.BUSY
     try:
-        return _work(held, egress=egress, clock=clock, budget=budget)
+        return _work(held, egress=egress, clock=clock, budget=budget, observe=observe)
     except lease.Fenced:
         log.warning("source %s: another worker has taken over", source_id)
         return Outcome.BUSY
@@ -65,7 +69,14 @@ def work(
         raise
 
 
-def _work(held: lease.Lease, *, egress: Egress, clock: Callable[[], datetime], budget: float) -> Outcome:
+def _work(
+    held: lease.Lease,
+    *,
+    egress: Egress,
+    clock: Callable[[], datetime],
+    budget: float,
+    observe: Observe | None,
+) -> Outcome:
     sight = access.for_work(person_id=held.person_id)
     with sight.open():
         lease.hold(held)
@@ -83,6 +94,9 @@ def _work(held: lease.Lease, *, egress: Egress, clock: Callable[[], datetime], b
         if run.state == Run.State.QUEUED:
             run.state, run.started_at = Run.State.RUNNING, clock()
             run.save(update_fields=["state", "started_at"])
+        client_id = (
+            Grant.objects.filter(source=source).values_list("registration__client_id", flat=True).first()
+        )
     session = Work(
         sight=sight,
         source=source,
@@ -92,6 +106,8 @@ def _work(held: lease.Lease, *, egress: Egress, clock: Callable[[], datetime], b
         egress=egress,
         clock=clock,
         budget=budget,
+        client_id=client_id or "",
+        observe=observe,
     )
     try:
         over = _advance(session)

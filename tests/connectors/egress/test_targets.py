@@ -15,11 +15,17 @@ BASE = "https://portal.example/fhir/R4"
         f"{BASE}?page=2",
         "https://portal.example:443/fhir/R4/Patient",
         "HTTPS://PORTAL.example/fhir/R4/Patient",
-        "https://portal.example/fhir/r4/Patient?x=https://elsewhere.example",
+        "https://portal.example/fhir/R4/Patient?x=https://elsewhere.example",
     ],
 )
 def test_the_bearer_goes_below_its_base(url: str) -> None:
     assert same_target(BASE, url)
+
+
+def test_the_case_of_the_path_is_ignored_only_where_the_portal_ignores_it() -> None:
+    url = "https://portal.example/FHIR/r4/Patient/1"
+    assert not same_target(BASE, url)
+    assert same_target(BASE, url, ignore_case=True)
 
 
 @pytest.mark.parametrize(
@@ -52,6 +58,7 @@ def test_the_bearer_goes_below_its_base(url: str) -> None:
 )
 def test_the_bearer_goes_nowhere_else(url: str) -> None:
     assert not same_target(BASE, url)
+    assert not same_target(BASE, url, ignore_case=True)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ import pytest
 from connectors.egress import Egress
 from connectors.errors import BadReply, EgressRefused, PortalError, Reauthorize, RetryLater, SkipResource
 from connectors.fhir.client import FhirClient
-from connectors.profile import Attachments, Fhir, Profile
+from connectors.fhir.pace import Pace
+from connectors.profile import Attachments, ErrorRule, Fhir, Paging, Profile
 from connectors.registry import load_registry
 from connectors.secret import Secret
 
@@ -30,19 +31,23 @@ class Portal:
 
     def __init__(self, answer: httpx2.Response | Handler) -> None:
         self.requests: list[httpx2.Request] = []
-        self.seen: list[tuple[str, str, int, int]] = []
+        self.seen: list[tuple[str, str, int, int, float]] = []
         self._answer = answer
 
     def __call__(self, request: httpx2.Request) -> httpx2.Response:
         self.requests.append(request)
         return self._answer(request) if callable(self._answer) else self._answer
 
-    def client(self, profile: Profile, *, token: str | None = TOKEN) -> FhirClient:
+    def client(
+        self, profile: Profile, *, token: str | None = TOKEN, client_id: str = "", pace: Pace | None = None
+    ) -> FhirClient:
         return FhirClient(
             egress=Egress(transport=httpx2.MockTransport(self)),
             base_url=f"{BASE}/",
             profile=profile,
             bearer=lambda: Secret(token) if token else None,
+            client_id=client_id,
+            pace=pace,
             observe=lambda *seen: self.seen.append(seen),
         )
 
@@ -80,7 +85,10 @@ def test_a_page_is_asked_with_the_token_and_the_accept_of_the_profile(profile: P
         f"{BASE}/Goal?patient=1&category=a%7Cb,c&d=x%20y%2Bz",
     }
     assert page.next_url == f"{BASE}/Goal?page=2"
-    assert portal.seen == [("GET", "/fhir/R4/Goal", 200, len(portal._answer.content))]  # type: ignore[union-attr]
+    ((*seen, seconds),) = portal.seen
+    size = len(portal._answer.content)  # type: ignore[union-attr]
+    assert seen == ["GET", "/fhir/R4/Goal?patient&category&d", 200, size], "names of parameters, no values"
+    assert 0 <= seconds < 60
 
 
 @pytest.mark.parametrize(
@@ -248,3 +256,76 @@ def test_the_capability_statement_is_asked_without_a_token(profile: Profile) -> 
     capability = portal.client(profile).capability()
     assert (capability.fhir_version, capability.is_r4) == ("4.0.1", True)
     assert "authorization" not in portal.requests[0].headers
+
+
+def test_every_call_is_observed_also_one_without_an_answer(profile: Profile) -> None:
+    def lost(request: httpx2.Request) -> httpx2.Response:
+        raise httpx2.ReadTimeout("late", request=request)
+
+    portal = Portal(lost)
+    client = portal.client(profile)
+    calls: list[Callable[[], object]] = [
+        lambda: client.page(f"{BASE}/Goal?patient=1&opaque"),
+        lambda: client.read("Location/1"),
+        lambda: client.binary("Binary/1"),
+        client.capability,
+    ]
+    for call in calls:
+        with pytest.raises(RetryLater):
+            call()
+    assert [seen[:4] for seen in portal.seen] == [
+        ("GET", "/fhir/R4/Goal?patient", 0, 0),
+        ("GET", "/fhir/R4/Location/1", 0, 0),
+        ("GET", "/fhir/R4/Binary/1", 0, 0),
+        ("GET", "/fhir/R4/metadata", 0, 0),
+    ]
+
+
+def test_a_header_may_name_our_client_id(profile: Profile) -> None:
+    own = replace(profile, fhir=Fhir(headers={"X-Client-ID": "{client_id}", "X-Plain": "yes"}))
+    portal = Portal(answer({"resourceType": "CapabilityStatement"}))
+    portal.client(own, client_id="our-id").capability()
+    portal.client(own).capability()
+    assert [request.headers.get("x-client-id") for request in portal.requests] == ["our-id", None]
+    assert {request.headers["x-plain"] for request in portal.requests} == {"yes"}
+
+
+def test_links_may_spell_the_base_in_other_letters_where_the_profile_says_so(profile: Profile) -> None:
+    own = replace(profile, paging=Paging(ignore_case=True))
+    portal = Portal(answer(searchset()))
+    link = "https://portal.example/FHIR/r4/Goal?page=2"
+    assert failed(portal.client(profile), link).code == "foreign_host"
+    portal.client(own).page(link)
+    assert [str(request.url) for request in portal.requests] == [link], "and are used as they stand"
+    for elsewhere in (link.replace("portal.", "other."), link.replace("https:", "http:")):
+        assert failed(portal.client(own), elsewhere).code == "foreign_host"
+    portal.client(own).read("https://portal.example/FHIR/r4/Location/1")
+    assert str(portal.requests[-1].url) == f"{BASE}/Location/1"
+
+
+def test_a_web_page_may_mean_something_else_than_an_outcome(profile: Profile) -> None:
+    rule = ErrorRule(status=401, meaning="refused", body="html")
+    own = replace(profile, errors=(rule,))
+    page = answer(b"<html>401</html>", status=401, content_type="text/html")
+    assert isinstance(failed(Portal(page).client(own), f"{BASE}/Goal"), SkipResource)
+    assert isinstance(failed(Portal(page).client(profile), f"{BASE}/Goal"), Reauthorize)
+    outcome = answer(OUTCOME, status=401)
+    assert isinstance(failed(Portal(outcome).client(own), f"{BASE}/Goal"), Reauthorize)
+
+
+def test_a_further_page_may_not_say_what_was_searched_for(profile: Profile) -> None:
+    own = replace(profile, errors=(ErrorRule(status=500, meaning="unsupported", resource_type="Goal"),))
+    client = Portal(answer(b"", status=500)).client(own)
+    with pytest.raises(SkipResource):
+        client.page(f"{BASE}?session=1", resource_type="Goal")
+    with pytest.raises(RetryLater):
+        client.page(f"{BASE}?session=1")
+
+
+def test_each_request_waits_for_its_turn(profile: Profile) -> None:
+    slept: list[float] = []
+    portal = Portal(answer(searchset()))
+    client = portal.client(profile, pace=Pace(1, clock=lambda: 0.0, sleep=slept.append))
+    for _ in range(3):
+        client.page(f"{BASE}/Goal")
+    assert slept == [60.0, 120.0]

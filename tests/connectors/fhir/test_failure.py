@@ -134,3 +134,15 @@ def test_issues_are_read_without_their_text() -> None:
 )
 def test_anything_else_has_no_issues(body: bytes) -> None:
     assert not read_issues(body).failed
+
+
+def test_a_busy_portal_that_does_not_say_how_long_is_left_alone_for_a_minute() -> None:
+    error = failure(status=429, headers={})
+    assert isinstance(error, RetryLater)
+    assert error.after == 60.0
+    told = failure(status=429, headers={"retry-after": "2"})
+    assert isinstance(told, RetryLater)
+    assert told.after == 2.0
+    unwell = failure(status=503, headers={})
+    assert isinstance(unwell, RetryLater)
+    assert unwell.after is None

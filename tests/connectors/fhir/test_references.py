@@ -22,7 +22,7 @@ BASE = "https://portal.example/fhir/R4"
         ("Practitioner/abc/_history/3", "Practitioner/abc"),
         ("Questionnaire/abc#part", "Questionnaire/abc"),
         (f"{BASE}/Practitioner/abc", "Practitioner/abc"),
-        ("https://PORTAL.example:443/fhir/r4/Practitioner/Abc", "Practitioner/Abc"),
+        ("https://PORTAL.example:443/fhir/R4/Practitioner/Abc", "Practitioner/Abc"),
         ("https://elsewhere.example/fhir/R4/Practitioner/abc", None),
         ("http://portal.example/fhir/R4/Practitioner/abc", None),
         ("https://portal.example/other/Practitioner/abc", None),
@@ -117,3 +117,16 @@ def test_attachments_with_their_places() -> None:
 )
 def test_attachments_of_every_kind(resource: dict[str, object], paths: list[str]) -> None:
     assert [found.path for found in attachments(json.dumps(resource).encode())] == paths
+
+
+def test_words_that_stand_where_an_address_should_are_none() -> None:
+    raw = b'{"content":[{"attachment":{"url":" none "}},{"attachment":{"url":"Binary/1"}}]}'
+    assert [found.url for found in attachments(raw)] == [" none ", "Binary/1"]
+    assert [found.url for found in attachments(raw, not_urls=("none",))] == [None, "Binary/1"]
+
+
+def test_an_absolute_reference_may_spell_the_base_in_other_letters_where_the_portal_does() -> None:
+    raw = b'{"reference":"https://portal.example/FHIR/Location/aB"}'
+    base = "https://portal.example/fhir"
+    assert literal_references(raw, base_url=base) == frozenset()
+    assert literal_references(raw, base_url=base, ignore_case=True) == {"Location/aB"}
