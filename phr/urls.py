@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
 from phr.ops import health
-from phr.web.views import connect, home, jwks, people, sources, timeline
+from phr.web.views import connect, home, inspector, jwks, people, sources, timeline
 
 # Operators come in by the same door: Django's own form knows neither the second step nor the limits on tries.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
@@ -30,6 +30,7 @@ record: list[URLPattern | URLResolver] = [
     path("sources/<uuid:source_id>/sync/", sources.sync, name="source_sync"),
     path("sources/<uuid:source_id>/reconnect/", connect.reconnect, name="source_reconnect"),
     path("sources/<uuid:source_id>/disconnect/", sources.disconnect, name="source_disconnect"),
+    path("sources/<uuid:source_id>/calls/", inspector.calls, name="source_calls"),
     path("sources/<uuid:source_id>/quarantine/", sources.quarantine, name="quarantine"),
 ]
 

@@ -39,6 +39,7 @@ RECORD: Final = {
     "sources": Row(),
     "source": Row(("source",)),
     "quarantine": Row(("source",)),
+    "source_calls": Row(("source",), least=Role.CAREGIVER),
     "connect": Row(least=Role.CAREGIVER),
     "connect_portal": Row(("portal",), least=Role.CAREGIVER),
     "connect_begin": Row(("portal",), least=Role.CAREGIVER, get=405, post=502),
