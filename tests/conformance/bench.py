@@ -1,0 +1,158 @@
+"""The bench: one vendor's portal in process, and apps that are driven by whatever profile a test gives them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from joserfc.jwk import ECKey
+
+from connectors.profile import ClientMethod, Profile
+from connectors.registry import load_registry
+from connectors.sandbox import Account, Fault, PortalSpec, SandboxClient
+from connectors.sandbox.portal import Portal
+from connectors.secret import Secret
+from connectors.smart.tokens import Client
+from tests.conformance.app import CALLBACK, Connection, PatientApp
+from tests.conformance.browser import Browser
+from tests.conformance.chart import Chart, chart_of
+from tests.conformance.network import Clock, Network, Sent
+from tests.conformance.sync import Record, Sync
+
+HOST: Final = "portal.example.org"
+_ROSA: Final = ("rosa", "a word of hers")
+_METHODS: Final[tuple[ClientMethod, ...]] = (
+    "public",
+    "client_secret_basic",
+    "client_secret_post",
+    "private_key_jwt",
+)
+
+
+class NotHere(Exception):  # noqa: N818 - it says why a check has nothing to look at
+    """The server has no such thing, so there is nothing to check."""
+
+
+@cache
+def profiles() -> Mapping[str, Profile]:
+    return load_registry()
+
+
+@cache
+def signing_keys() -> tuple[str, dict[str, object]]:
+    """One key pair for all apps of this process: the private key as PEM, and the set that portals are given."""
+    key = ECKey.generate_key("P-384", {"use": "sig", "alg": "ES384", "kid": "the app's key"})
+    return key.as_pem(private=True).decode(), {"keys": [key.as_dict(private=False)]}
+
+
+@dataclass(slots=True)
+class Clean:
+    """A full sync without anything going wrong, and every request that it took."""
+
+    app: PatientApp
+    connection: Connection
+    record: Record
+    requests: list[Sent]
+
+
+class World:
+    """A portal that behaves as `server.server` says, with one patient's chart in it."""
+
+    def __init__(self, server: Profile) -> None:
+        self.profile = server
+        self.server = server.server
+        self.clock = Clock()
+        self.network = Network(clock=self.clock)
+        self.chart: Chart = chart_of(server.server)
+        self.portal = Portal(self._spec(), state=Path(":memory:"), clock=self.clock)
+        self.portal.bind(f"https://{HOST}")
+        self.network.route(HOST, self.portal)
+        self._clean: dict[int, tuple[Profile, Clean]] = {}
+
+    @property
+    def base_url(self) -> str:
+        """The base as it is published: with a slash at its end where the server minds it in `aud`."""
+        return self.portal.base_url + ("/" if self.server.aud_check == "bare" else "")
+
+    def _spec(self) -> PortalSpec:
+        public = signing_keys()[1]
+        username, password = _ROSA
+        return PortalSpec(
+            slug="portal",
+            name="A portal",
+            profile=self.profile,
+            resources=self.chart.texts(),
+            accounts=[
+                Account(
+                    username=username, password=password, patient_id=self.chart.patient, name="Rosa Marin"
+                )
+            ],
+            clients=[
+                SandboxClient(
+                    id=f"app-{method}",
+                    secret="" if method in {"public", "private_key_jwt"} else "a secret of the app",
+                    method=method,
+                    redirect_uris=(CALLBACK,),
+                    jwks=public if method == "private_key_jwt" else None,
+                )
+                for method in _METHODS
+            ],
+        )
+
+    def app(self, profile: Profile) -> PatientApp:
+        """Return an app of this profile, on a day of its own: what others asked of the portal is over."""
+        self.clock.forward(days=1)
+        username, password = _ROSA
+        return PatientApp(
+            profile=profile,
+            base_url=self.base_url,
+            network=self.network,
+            clock=self.clock,
+            clients={method: _client(method) for method in _METHODS},
+            browser=Browser(network=self.network, username=username, password=password),
+        )
+
+    def clean(self, profile: Profile) -> Clean:
+        """Connect and sync once for all checks that look at an ordinary day. Raises what that raises."""
+        held = self._clean.get(id(profile))
+        if held is None or held[0] is not profile:
+            app = self.app(profile)
+            begun = len(self.network.log)
+            connection = app.connect()
+            record = Sync(app, connection).run()
+            requests = [sent for sent in self.network.log[begun:] if not sent.browser]
+            held = (profile, Clean(app, connection, record, requests))
+            # Of the profile itself and of the latest without one of its facts: others are not asked for again.
+            self._clean = {key: kept for key, kept in self._clean.items() if kept[0] is self.profile}
+            self._clean[id(profile)] = held
+        return held[1]
+
+    def since(self, position: int) -> list[Sent]:
+        """Return what the app (not the browser) asked since the log had this length."""
+        return [sent for sent in self.network.log[position:] if not sent.browser]
+
+    def faults(self, *faults: Fault) -> None:
+        self.portal.faults.set(faults)
+
+    def fhir_path(self, sent: Sent) -> str | None:
+        """Return what follows the FHIR base in a request's path; None for a request to anything else."""
+        base = self.portal.base_url.partition(HOST)[2].casefold()
+        path = sent.path.casefold()
+        return sent.path[len(base) :].lstrip("/") if path.startswith(f"{base}/") else None
+
+
+def _client(method: ClientMethod) -> Client:
+    secret = {"public": None, "private_key_jwt": Secret(signing_keys()[0])}.get(
+        method, Secret("a secret of the app")
+    )
+    key = {"key_id": "the app's key", "algorithm": "ES384"} if method == "private_key_jwt" else {}
+    return Client(id=f"app-{method}", method=method, secret=secret, **key)  # type: ignore[arg-type]
+
+
+@cache
+def world_of(profile_id: str) -> World:
+    """The world of a profile's server, made once in a process: its clock only goes on."""
+    return World(profiles()[profile_id])

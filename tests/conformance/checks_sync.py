@@ -1,0 +1,264 @@
+"""The checks of reading: whether all comes, nothing is asked in vain, and the ledger says what was."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from datetime import datetime
+
+from connectors.fhir.plan import PlanStep
+from connectors.profile import Profile
+from connectors.sandbox import Fault
+from tests.conformance.bench import Clean, NotHere, World
+from tests.conformance.chart import MANY, STRANGER
+from tests.conformance.network import Sent
+from tests.conformance.sync import Line, Record, Sync
+
+# Nothing that a portal of patient records knows.
+_UNKNOWN_TYPE = "MolecularSequence"
+# What a server is asked for a page where it names no cap of its own.
+_PAGE = 100
+
+
+def full_sync_is_complete(world: World, profile: Profile) -> None:
+    """Everything of this patient's that the portal serves is held after one run, and nothing of anybody else's."""
+    _complete(world, world.clean(profile).record)
+
+
+def _complete(world: World, record: Record, *, without: frozenset[str] = frozenset()) -> None:
+    lacking = sorted(_wanted(world, without) - set(record.held))
+    cut = _capacity(world)
+    if cut is not None:
+        kept = sum(key.startswith(f"{world.chart.long}/") for key in record.held)
+        assert kept >= min(cut, MANY), f"{kept} of {world.chart.long}"
+        lacking = [key for key in lacking if not key.startswith(f"{world.chart.long}/")]
+    assert not lacking, f"{len(lacking)} not held, such as {lacking[:3]}"
+    assert not [key for key in record.held if STRANGER in key]
+
+
+def _wanted(world: World, without: frozenset[str]) -> set[str]:
+    away = {"Binary", *world.server.refuses, *without}
+    return {
+        f"{each['resourceType']}/{each['id']}"
+        for each in world.chart.resources
+        if each["resourceType"] not in away and STRANGER not in json.dumps(each)
+    }
+
+
+def _capacity(world: World) -> int | None:
+    """Return how many of a long result can be had at all, where the server's pages end too soon."""
+    if world.server.last_page is None:
+        return None
+    return world.server.last_page * (world.server.page_size or _PAGE)
+
+
+def ledger_is_honest(world: World, profile: Profile) -> None:
+    """Each type ends as what it is: complete, or partial where the pages broke off; what is claimed is there."""
+    cut = _capacity(world)
+    for line in world.clean(profile).record.lines:
+        name = line.step.resource_type
+        if name in world.server.refuses:
+            assert line.state == "refused", f"{name}: {line.state} ({line.reason})"
+        elif line.pages and cut is not None and line.matched >= cut:
+            assert (line.state, line.reason) == ("partial", "fewer_than_claimed"), f"{name}: {line.state}"
+        elif line.pages:
+            assert line.state == "complete", f"{name}: {line.state} ({line.reason})"
+            assert line.claimed in {None, line.matched}, f"{name}: {line.matched} of {line.claimed}"
+        else:
+            assert line.state in {"unsupported", "refused"}, f"{name}: {line.state} ({line.reason})"
+
+
+def clean_sync_draws_no_refusal(world: World, profile: Profile) -> None:
+    """On an ordinary day the portal has no reason to refuse a request, but for what it refuses to everybody."""
+    drawn = [
+        f"{sent.status} {world.fhir_path(sent) or sent.path}?{'&'.join(sorted(sent.names()))}"
+        for sent in world.clean(profile).requests
+        if sent.status >= 400 and _type_of(world, sent) not in world.server.refuses
+    ]
+    assert drawn == []
+
+
+def _type_of(world: World, sent: Sent) -> str:
+    return (world.fhir_path(sent) or "").partition("/")[0]
+
+
+def no_more_pages_than_needed(world: World, profile: Profile) -> None:
+    """A search takes as many requests as the server's caps make necessary."""
+    if world.server.empty_pages:
+        raise NotHere("pages may be empty here, so no number of them is the least")
+    for line in world.clean(profile).record.lines:
+        if line.step.kind != "search" or not line.pages:
+            continue
+        needed = max(1, math.ceil(line.matched / _cap(world, line.step.resource_type)))
+        assert line.pages <= needed, f"{line.step.resource_type}: {line.pages} pages, {needed} would do"
+
+
+def _cap(world: World, resource_type: str) -> int:
+    server = world.server
+    stated = server.max_counts.get(resource_type, server.max_count)
+    cap = stated if resource_type in server.max_counts or stated != type(server)().max_count else _PAGE
+    return min(cap, server.page_size or cap)
+
+
+def documents_come(world: World, profile: Profile) -> None:
+    """The files that documents point at are fetched, byte for byte, as many a day as the portal gives."""
+    files = {
+        f"Binary/{each['id']}": each for each in world.chart.resources if each["resourceType"] == "Binary"
+    }
+    if not files or {"Binary", "DocumentReference"} & set(world.server.refuses):
+        raise NotHere("no documents are served")
+    clean = world.clean(profile)
+    if world.server.attachment_url == "none":
+        assert not clean.record.missing, f"asked for what is no address: {sorted(clean.record.missing)[:3]}"
+        return
+    limit = world.server.documents_per_day
+    got = len(clean.record.files)
+    assert got == (len(files) if limit is None else min(limit, len(files))), f"{got} of {len(files)}"
+    if limit is not None:
+        asked = [sent for sent in clean.requests if _type_of(world, sent) == "Binary"]
+        assert len(asked) <= limit, f"{len(asked)} asked of {limit} a day"
+    assert all(body.startswith(b"the text of document") for body in clean.record.files.values())
+
+
+def unchanged_is_unchanged(world: World, profile: Profile) -> None:
+    """A second full run over the same records finds nothing changed."""
+    clean = world.clean(profile)
+    record = Record(held=dict(clean.record.held))
+    app = world.app(profile)
+    Sync(app, app.connect(), record).run(files=False)
+    assert record.changed == [], f"{len(record.changed)} look changed, such as {record.changed[:3]}"
+
+
+def incremental_sync_asks_only_for_changes(world: World, profile: Profile) -> None:
+    """A later run finds what is new, and reads again only what the portal cannot tell apart."""
+    clean = world.clean(profile)
+    app = world.app(profile)
+    connection = app.connect()
+    since = _instant(world.clock())
+    world.clock.forward(seconds=60)
+    record = Record(held=dict(clean.record.held), files=dict(clean.record.files))
+    with _newly_written(world, clean) as written:
+        types = {line.step.resource_type for line in clean.record.lines if line.pages}
+        Sync(app, connection, record).run(since=dict.fromkeys(types, since), files=False)
+    lacking = written - set(record.held)
+    assert not lacking, f"new and not found: {sorted(lacking)[:3]}"
+    for line in record.lines:
+        if line.pages and line.step.kind == "search" and _tells_changes(world, line):
+            again = line.matched - len({key for key in written if _is_of(key, line)})
+            assert again <= 0, f"{line.step.resource_type}: {again} read again"
+
+
+def _tells_changes(world: World, line: Line) -> bool:
+    name, told = line.step.resource_type, world.server.last_updated
+    return name in world.server.created or (told if isinstance(told, bool) else name in told)
+
+
+def _is_of(key: str, line: Line) -> bool:
+    return key.startswith(f"{line.step.resource_type}/")
+
+
+@contextmanager
+def _newly_written(world: World, clean: Clean) -> Iterator[set[str]]:
+    """Let the portal hold one new resource of each type that was found by a search, and take it away again."""
+    now = world.clock().isoformat().replace("+00:00", "Z")
+    written: set[str] = set()
+    searched = {line.step.resource_type for line in clean.record.lines if line.pages}
+    for name in sorted(searched - {"Patient"}):
+        first = next((each for each in world.chart.resources if each["resourceType"] == name), None)
+        if first is None or STRANGER in json.dumps(first):
+            continue
+        new = {**deepcopy(first), "id": f"{name.lower()}-new"[:60]}
+        for element in ("issued", "recordedDate", "authoredOn", "date", "created", "sent"):
+            if element in new:
+                new[element] = now
+        new.pop("content", None)
+        world.portal.content.put(json.dumps(new).encode())
+        written.add(f"{name}/{new['id']}")
+    try:
+        yield written
+    finally:
+        for key in written:
+            name, _, identifier = key.partition("/")
+            world.portal.content.delete(resource_type=name, identifier=identifier)
+
+
+def _instant(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def one_type_refused_the_others_come(world: World, profile: Profile) -> None:
+    """A type that is refused is said to be refused, and costs none of the others."""
+    if world.server.everything and not world.server.search:
+        raise NotHere("one request gives all types")
+    if world.server.refuses:
+        _complete(world, world.clean(profile).record)
+        return
+    searched = {line.step.resource_type for line in world.clean(profile).record.lines if line.pages}
+    name = next((each for each in ("Immunization", "Coverage", "Condition") if each in searched), None)
+    if name is None:
+        raise NotHere("no type is searched by itself")
+    app = world.app(profile)
+    connection = app.connect()
+    world.faults(Fault(kind="refuse", where=name, times=None))
+    try:
+        record = Sync(app, connection).run(files=False)
+    finally:
+        world.faults()
+    assert record.states(name) == {"refused"}, f"{name}: {record.states(name)}"
+    _complete(world, record, without=frozenset({name}))
+
+
+def unsupported_is_told(world: World, profile: Profile) -> None:
+    """A type that the server does not know is said to be unsupported, not tried again and not a failure."""
+    if not world.server.search:
+        raise NotHere("nothing is searched by type")
+    app = world.app(profile)
+    connection = app.connect()
+    step = PlanStep(0, "search", _UNKNOWN_TYPE, query=(("patient", connection.patient),))
+    begun = len(world.network.log)
+    line = Sync(app, connection).work(step)
+    assert line.state == "unsupported", f"{line.state} ({line.reason})"
+    assert len(world.since(begun)) == 1
+
+
+def paging_session_expires_midway(world: World, profile: Profile) -> None:
+    """A link that died while the app paused begins the query again, and all of it comes."""
+    seconds = world.server.page_expires_seconds
+    if seconds is None:
+        raise NotHere("links do not expire")
+    app = world.app(profile)
+    connection = app.connect()
+    begun = len(world.network.log)
+
+    def pause(sent: Sent) -> None:
+        if _type_of(world, sent) == world.chart.long and len(world.network.log) > begun:
+            world.network.watch = None
+            world.clock.forward(seconds=seconds + 1)
+
+    sync = Sync(app, connection)
+    steps = [step for step in sync.steps() if step.resource_type == world.chart.long and step.state == "run"]
+    world.network.watch = pause
+    try:
+        lines = [sync.work(step) for step in steps]
+    finally:
+        world.network.watch = None
+    assert {line.state for line in lines} == {"complete"}, [line.reason for line in lines]
+    kept = sum(key.startswith(f"{world.chart.long}/") for key in sync.record.held)
+    assert kept >= MANY
+
+
+def rate_limit_is_kept(world: World, profile: Profile) -> None:
+    """However much there is to read, the portal never has to say that it was too fast."""
+    limit = world.server.requests_per_minute
+    if limit is None:
+        raise NotHere("no limit is known")
+    app = world.app(profile)
+    connection = app.connect()
+    fhir = app.fhir(connection)
+    begun = len(world.network.log)
+    for _ in range(limit + 10):
+        fhir.read(f"Patient/{connection.patient}")
+    assert {sent.status for sent in world.since(begun)} == {200}

@@ -1,0 +1,187 @@
+"""The app's crawl: plan, pages, references, files, one after the other, and a ledger that says how each ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from connectors.errors import BadReply, EgressRefused, PortalError, Reauthorize, SkipResource
+from connectors.fhir.bundle import Entry
+from connectors.fhir.digest import canonical_digest
+from connectors.fhir.plan import PlanStep, plan
+from connectors.fhir.references import attachments, literal_references, missing_references
+from phr.sync import decide
+from tests.conformance.app import Connection, PatientApp
+
+# A practitioner's role names an organization, which names another above it.
+_ROUNDS: Final = 3
+_WAIT_SECONDS: Final = 30.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Line:
+    """What became of one step. `claimed`: what the portal said there is, where that is believed."""
+
+    step: PlanStep
+    state: str
+    reason: str
+    pages: int = 0
+    matched: int = 0
+    claimed: int | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Held:
+    """A resource as the app keeps it."""
+
+    entry: Entry
+    digest: bytes
+
+
+@dataclass(slots=True)
+class Record:
+    """Everything the app has of a person, and how it came by it."""
+
+    held: dict[str, Held] = field(default_factory=dict)
+    files: dict[str, bytes] = field(default_factory=dict)
+    lines: list[Line] = field(default_factory=list)
+    # What the latest crawl found new or other than before.
+    changed: list[str] = field(default_factory=list)
+    # Files and references that were not to be had, with the reason.
+    missing: dict[str, str] = field(default_factory=dict)
+
+    def states(self, resource_type: str) -> set[str]:
+        return {line.state for line in self.lines if line.step.resource_type == resource_type}
+
+    def keep(self, entries: tuple[Entry, ...], *, volatile: tuple[str, ...]) -> None:
+        for entry in entries:
+            if entry.fault is not None:
+                continue
+            key = f"{entry.resource_type}/{entry.id}"
+            digest = canonical_digest(entry.raw, volatile)
+            if key not in self.held or self.held[key].digest != digest:
+                self.changed.append(key)
+            self.held[key] = Held(entry=entry, digest=digest)
+
+
+class Sync:
+    """One run of an app over a connection."""
+
+    def __init__(self, app: PatientApp, connection: Connection, record: Record | None = None) -> None:
+        self._app = app
+        self._connection = connection
+        self._fhir = app.fhir(connection)
+        self.record = record or Record()
+
+    def run(self, *, since: Mapping[str, str] | None = None, files: bool = True) -> Record:
+        """Crawl everything, or with `since` what changed; raises Reauthorize when the grant is over."""
+        self.record.lines, self.record.changed = [], []
+        for step in self.steps(since=since):
+            self.record.lines.append(self.work(step))
+        self._references()
+        if files:
+            self._files()
+        return self.record
+
+    def steps(self, *, since: Mapping[str, str] | None = None) -> tuple[PlanStep, ...]:
+        try:
+            capability = self._fhir.capability()
+        except (BadReply, SkipResource, EgressRefused):
+            capability = None
+        return plan(
+            profile=self._app.profile,
+            granted=self._connection.granted,
+            capability=capability,
+            patient_id=self._connection.patient,
+            standing=self._app.standing(self._connection),
+            since=since,
+        )
+
+    def work(self, step: PlanStep) -> Line:
+        """Bring one step to its end, as `decide` says."""
+        line = Line(step=step, state=step.state, reason=step.reason)
+        if step.state != "run":
+            return line
+        attempts, url, seen = 0, self._first_url(step), set[str]()
+        while True:
+            try:
+                if step.kind == "read":
+                    entries, total, following = (self._fhir.read(step.reference),), None, None
+                else:
+                    page = self._fhir.page(url)
+                    entries, total, following = page.entries, page.total, page.next_url
+            except Reauthorize:
+                self._app.refresh(self._connection)
+                attempts += 1
+                if attempts > 1:
+                    raise
+                continue
+            except PortalError as error:
+                attempts += 1
+                verdict = decide.after_error(error, attempts=attempts, pages=line.pages)
+                match verdict:
+                    case decide.End():
+                        line.state, line.reason = verdict.state, verdict.reason
+                        return line
+                    case decide.Later():
+                        self._app.clock.sleep(verdict.after or _WAIT_SECONDS)
+                    case decide.Again():
+                        line.pages = line.matched = 0
+                        seen.clear()
+                        url = self._first_url(step)
+                continue
+            self.record.keep(entries, volatile=self._app.profile.store.volatile)
+            seen.add(url)
+            line.pages += 1
+            line.matched += sum(entry.mode in {"", "match"} for entry in entries)
+            if total is not None and self._app.profile.search.total == "result":
+                line.claimed = total
+            done = decide.after_page(
+                next_url=following,
+                seen_urls=frozenset(seen),
+                pages=line.pages,
+                matched=line.matched,
+                total=total,
+                total_means=self._app.profile.search.total,
+            )
+            if isinstance(done, decide.End):
+                line.state, line.reason = done.state, done.reason
+                return line
+            url = done.url
+
+    def _first_url(self, step: PlanStep) -> str:
+        return step.reference if step.kind == "read" else self._fhir.query_url(step.resource_type, step.text)
+
+    def _references(self) -> None:
+        for _ in range(_ROUNDS):
+            wanted = [text for text in self._referred() if text not in self.record.missing]
+            for text in wanted:
+                try:
+                    entry = self._fhir.read(text)
+                except PortalError as error:
+                    self.record.missing[text] = error.code
+                else:
+                    self.record.keep((entry,), volatile=self._app.profile.store.volatile)
+            if not wanted:
+                return
+
+    def _referred(self) -> tuple[str, ...]:
+        found: set[str] = set()
+        for held in self.record.held.values():
+            found |= literal_references(held.entry.raw, base_url=self._app.base_url)
+        return missing_references(found, known=self.record.held)
+
+    def _files(self) -> None:
+        for url, kind in self.pointed_at():
+            try:
+                self.record.files[url] = self._fhir.binary(url, accept=kind).body
+            except PortalError as error:
+                self.record.missing[url] = error.code
+
+    def pointed_at(self) -> Iterator[tuple[str, str]]:
+        """Yield the addresses of files that are not here yet, and what each is said to be."""
+        for held in list(self.record.held.values()):
+            for found in attachments(held.entry.raw):
+                if found.url is not None and not found.inline and found.url not in self.record.files:
+                    yield found.url, found.content_type
