@@ -91,6 +91,28 @@ def person_view(
     return decorate
 
 
+def operator_view(
+    *, step_up: bool = False
+) -> Callable[[Callable[Concatenate[SignedInRequest, P], HttpResponseBase]], Gated]:
+    """Let a view be seen by those who run this server; to everybody else there is no such page.
+
+    It opens no record: what operators see holds nothing of anybody's health. ``step_up``: as for `person_view`.
+    """
+
+    def decorate(view: Callable[Concatenate[SignedInRequest, P], HttpResponseBase]) -> Gated:
+        @wraps(view)
+        def gated(request: SignedInRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+            if not request.user.is_staff:
+                raise Http404
+            if step_up:
+                _ask_again(request)
+            return view(request, *args, **kwargs)
+
+        return signed_in(gated)
+
+    return decorate
+
+
 def _ask_again(request: SignedInRequest) -> None:
     """Send whoever proved who they are too long ago to do it again; allauth then goes on with this request.
 
