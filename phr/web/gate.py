@@ -101,7 +101,7 @@ def operator_view(
 
     def decorate(view: Callable[Concatenate[SignedInRequest, P], HttpResponseBase]) -> Gated:
         @wraps(view)
-        def gated(request: SignedInRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        def gated(request: SignedInRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             if not request.user.is_staff:
                 raise Http404
             if step_up:
