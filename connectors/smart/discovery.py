@@ -5,7 +5,6 @@ SMART App Launch 2.2, "Conformance": `{base}/.well-known/smart-configuration`; b
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urljoin, urlsplit
 
@@ -14,7 +13,7 @@ from connectors.errors import BadReply, Code, PortalError, RetryLater
 from connectors.profile import Profile
 from connectors.smart.documents import Document, DocumentCache, fetch_document
 from connectors.smart.replies import read_object
-from connectors.smart.server import Server, origin
+from connectors.smart.server import OpenId, Server, origin
 
 __all__ = ["OpenId", "Server", "discover", "fetch_openid", "headers_for"]
 
@@ -59,17 +58,6 @@ _TELLING: Final[frozenset[Code]] = frozenset(
     {"html", "not_json", "too_large", "too_deep", "discovery_elsewhere"}
 )
 _MOST_WORDS: Final = 4000  # six times the longest list that we know
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenId:
-    """What an issuer says of itself in its openid-configuration; "" or () where it says nothing."""
-
-    issuer: str
-    jwks_uri: str = ""
-    authorization_endpoint: str = ""
-    token_endpoint: str = ""
-    signing_algorithms: tuple[str, ...] = ()
 
 
 def headers_for(*, profile: Profile, client_id: str) -> dict[str, str]:
@@ -239,9 +227,11 @@ def _server(found: Mapping[str, Any], base: str) -> Server:
     # Of 12,000 portals whose two endpoints are published, none has them on two servers (docs/design-notes.md).
     if origin(urls["authorization_endpoint"]) != tokens:
         raise BadReply("discovery_elsewhere")
-    for name in _WITH_TOKENS:
-        if name in urls and origin(urls[name]) not in {tokens, origin(base)}:
-            del urls[name]
+    left_out = tuple(
+        name for name in _WITH_TOKENS if name in urls and origin(urls[name]) not in {tokens, origin(base)}
+    )
+    for name in left_out:
+        del urls[name]
     return Server(
         **{name: urls.get(name, "") for name in _URLS},
         issuer=_text(found.get("issuer")),
@@ -255,6 +245,7 @@ def _server(found: Mapping[str, Any], base: str) -> Server:
         or _texts(found.get("token_endpoint_auth_methods")),
         signing_algorithms=_texts(found.get("token_endpoint_auth_signing_alg_values_supported")),
         names_issuer=found.get(_FLAG) is True,
+        left_out=left_out,
     )
 
 

@@ -40,6 +40,8 @@ class Server:
     signing_algorithms: tuple[str, ...] = ()
     # Every answer at the redirect address names its issuer (RFC 9207).
     names_issuer: bool = False
+    # Addresses that the document names at a third server, where we send no token.
+    left_out: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return JSON-able data: what is pinned for the time of one connection."""
@@ -56,6 +58,17 @@ class Server:
             return msgspec.convert(dict(data), cls)
         except msgspec.ValidationError:
             raise ValueError("not a server of ours") from None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenId:
+    """What an issuer says of itself in its openid-configuration; "" or () where it says nothing."""
+
+    issuer: str
+    jwks_uri: str = ""
+    authorization_endpoint: str = ""
+    token_endpoint: str = ""
+    signing_algorithms: tuple[str, ...] = ()
 
 
 # What decides who is asked for consent, who gets a code or a token, and who vouches for an identity.
