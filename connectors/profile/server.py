@@ -13,6 +13,7 @@ from connectors.profile.sections import ClientMethod, DynamicRegistration, Expor
 UnsupportedAnswer = Literal["404_html", "404_outcome", "400_outcome", "500_outcome", "501_outcome"]
 RefusedAnswer = Literal["403_empty", "403_outcome", "401_outcome", "401_html", "500_outcome"]
 MissingAnswer = Literal["400_outcome", "403_outcome", "404_outcome"]
+NotFoundAnswer = Literal["404_outcome", "500_outcome"]
 # The words of a scope string that are neither types nor the vendor's own.
 SCOPE_WORDS: Final[tuple[str, ...]] = ("openid", "fhirUser", "profile", "launch/patient", "offline_access")
 
@@ -34,6 +35,8 @@ class Server:
     id_style: Literal["opaque", "short", "prefixed"] = "short"
     # The CapabilityStatement names the registration endpoint only to requests with this header.
     register_needs_header: str = ""
+    # False: there is no `.well-known/smart-configuration`; the CapabilityStatement alone says where to sign in.
+    smart_configuration: bool = True
 
     # --- authorization
     flows: tuple[Flow, ...] = ("standalone",)
@@ -82,6 +85,8 @@ class Server:
     # Whether `offline_access` gets a refresh token; whether a refresh answers with one; and with a new one,
     # the old one being dead from then on.
     refresh_given: bool = True
+    # A refresh token comes though nobody asked for `offline_access`.
+    refresh_unasked: bool = False
     refresh_returned: bool = True
     refresh_rotates: bool = False
     refresh_scope: Literal["optional", "required", "forbidden"] = "optional"
@@ -114,6 +119,8 @@ class Server:
     missing_parameter_answer: MissingAnswer = "400_outcome"
     unsupported_answer: UnsupportedAnswer = "404_outcome"
     refused_answer: RefusedAnswer = "403_outcome"
+    # How a resource that is not there is answered when it is read.
+    not_found_answer: NotFoundAnswer = "404_outcome"
     # "inflated": more than there is, as if entries had been left out.
     total: Literal["result", "page", "absent", "inflated"] = "result"
     # `_lastUpdated` is answered, for all types or for some.
@@ -124,6 +131,8 @@ class Server:
     # --- pages
     page_param: str = "_offset"
     page_expires_seconds: int | None = None
+    # The vendor's own code in the OperationOutcome that answers a link which has expired.
+    page_expired_code: str = ""
     # Entries of every page whatever `_count` asks; and the page after which no further link is given.
     page_size: int | None = None
     last_page: int | None = None
@@ -137,6 +146,8 @@ class Server:
     foreign_self: bool = False
     # Every page carries an OperationOutcome entry of mode "outcome".
     outcome_entry: bool = False
+    # Entries say why they are there (`search.mode`).
+    search_mode: bool = True
     # Resources carry meta.versionId and meta.lastUpdated.
     meta: bool = True
 

@@ -9,16 +9,21 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, KeySetSerialization
 
-from connectors.sandbox.grants import Grants, Registered, digest
+from connectors.sandbox.clients import Clients, Registered
+from connectors.sandbox.grants import Grants, digest
 
 ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-ALGORITHMS: Final = ["RS384", "ES384"]
 # SMART: the assertion lives five minutes at most.
 MAX_SECONDS: Final = 300
 
 
 def authenticate_assertion(  # noqa: PLR0911 - one line a reason to refuse
-    *, form: Mapping[str, str], clients: Grants, audiences: Sequence[str]
+    *,
+    form: Mapping[str, str],
+    clients: Clients,
+    grants: Grants,
+    audiences: Sequence[str],
+    algorithms: Sequence[str],
 ) -> Registered | None:
     """Return the client whose assertion the form carries, or None when there is none or it does not hold.
 
@@ -28,15 +33,15 @@ def authenticate_assertion(  # noqa: PLR0911 - one line a reason to refuse
     if form.get("client_assertion_type") != ASSERTION_TYPE:
         return None
     assertion = form.get("client_assertion", "")
-    client = clients.client(_claimed_issuer(assertion))
+    client = clients.find(_claimed_issuer(assertion))
     if client is None or client.method != "private_key_jwt" or client.jwks is None:
         return None
     try:
         keys = KeySet.import_key_set(cast("KeySetSerialization", client.jwks))
-        claims = jwt.decode(assertion, keys, algorithms=ALGORITHMS).claims
+        claims = jwt.decode(assertion, keys, algorithms=list(algorithms)).claims
     except (JoseError, ValueError):
         return None
-    expires, now = claims.get("exp"), clients.now()
+    expires, now = claims.get("exp"), grants.now()
     if claims.get("sub") != client.id or form.get("client_id", client.id) != client.id:
         return None
     if not isinstance(expires, int) or not now < expires <= now + MAX_SECONDS + 5:
@@ -45,9 +50,9 @@ def authenticate_assertion(  # noqa: PLR0911 - one line a reason to refuse
     if not set(audience if isinstance(audience, list) else [audience]) & set(audiences):
         return None
     seen = f"jti:{digest(str(claims.get('jti')))}"
-    if not claims.get("jti") or clients.database.setting(seen):
+    if not claims.get("jti") or grants.database.setting(seen):
         return None
-    clients.database.set_setting(seen, str(expires))
+    grants.database.set_setting(seen, str(expires))
     return client
 
 

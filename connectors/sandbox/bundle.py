@@ -8,9 +8,10 @@ from typing import Literal
 Mode = Literal["match", "include", "outcome"]
 
 
-def outcome(*, code: str, text: str, severity: str = "error") -> bytes:
-    """Write an OperationOutcome with one issue."""
-    issue = {"severity": severity, "code": code, "details": {"text": text}, "diagnostics": text}
+def outcome(*, code: str, text: str, severity: str = "error", detail: str = "") -> bytes:
+    """Write an OperationOutcome with one issue. `detail`: a code of the vendor's own."""
+    details = {"coding": [{"code": detail}], "text": text} if detail else {"text": text}
+    issue = {"severity": severity, "code": code, "details": details, "diagnostics": text}
     return json.dumps({"resourceType": "OperationOutcome", "issue": [issue]}).encode()
 
 

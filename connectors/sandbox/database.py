@@ -1,8 +1,8 @@
-"""The state of one portal in one SQLite file: what it must remember between two starts."""
+"""The state of one portal in one SQLite database: what it must remember between two starts."""
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -11,10 +11,19 @@ SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS client (
     id TEXT PRIMARY KEY, ordinal INTEGER NOT NULL UNIQUE, secret TEXT NOT NULL, method TEXT NOT NULL,
-    redirect_uris TEXT NOT NULL, scope TEXT NOT NULL, jwks TEXT NOT NULL
+    redirect_uris TEXT NOT NULL, scope TEXT NOT NULL, jwks TEXT NOT NULL,
+    name TEXT NOT NULL DEFAULT '', launch_url TEXT NOT NULL DEFAULT ''
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS sign_in (
-    id TEXT PRIMARY KEY, query TEXT NOT NULL, username TEXT NOT NULL DEFAULT '', expires_at REAL NOT NULL
+    id TEXT PRIMARY KEY, query TEXT NOT NULL, username TEXT NOT NULL DEFAULT '', expires_at REAL NOT NULL,
+    patient TEXT NOT NULL DEFAULT '', staff INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS session (
+    id TEXT PRIMARY KEY, username TEXT NOT NULL, expires_at REAL NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS launch (
+    digest TEXT PRIMARY KEY, client_id TEXT NOT NULL, username TEXT NOT NULL, patient TEXT NOT NULL,
+    context TEXT NOT NULL, expires_at REAL NOT NULL, used INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS code (
     digest TEXT PRIMARY KEY, grant_id INTEGER NOT NULL, redirect_uri TEXT NOT NULL, challenge TEXT NOT NULL,
@@ -23,7 +32,8 @@ CREATE TABLE IF NOT EXISTS code (
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS grant_ (
     id INTEGER PRIMARY KEY, client_id TEXT NOT NULL, username TEXT NOT NULL, patient TEXT NOT NULL,
-    scope TEXT NOT NULL, created_at REAL NOT NULL, revoked INTEGER NOT NULL DEFAULT 0
+    scope TEXT NOT NULL, created_at REAL NOT NULL, revoked INTEGER NOT NULL DEFAULT 0,
+    user TEXT NOT NULL DEFAULT '', context TEXT NOT NULL DEFAULT '{}', refreshed_at REAL
 );
 CREATE TABLE IF NOT EXISTS token (
     digest TEXT PRIMARY KEY, kind TEXT NOT NULL, grant_id INTEGER NOT NULL, scope TEXT NOT NULL,
@@ -53,6 +63,19 @@ CREATE TABLE IF NOT EXISTS request (
 );
 """
 
+# Columns that came after the first files were written: a demo that is started again keeps its state.
+ADDED: Final[Mapping[str, Mapping[str, str]]] = {
+    "client": {"name": "TEXT NOT NULL DEFAULT ''", "launch_url": "TEXT NOT NULL DEFAULT ''"},
+    "sign_in": {"patient": "TEXT NOT NULL DEFAULT ''", "staff": "INTEGER NOT NULL DEFAULT 0"},
+    "grant_": {
+        "user": "TEXT NOT NULL DEFAULT ''",
+        "context": "TEXT NOT NULL DEFAULT '{}'",
+        "refreshed_at": "REAL",
+    },
+}
+
+MEMORY: Final = ":memory:"
+
 
 class Database:
     """One connection behind one lock.
@@ -61,15 +84,22 @@ class Database:
     connection a thread, and it makes "look it up, mark it used" of codes and refresh tokens one step.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Open or make the file at `path`."""
+    def __init__(self, path: Path | None) -> None:
+        """Open or make the file at `path`; None, or ":memory:" as SQLite has it, keeps the state in memory."""
+        path = None if path is None or str(path) == MEMORY else path
         self.path = path
         self._lock = threading.RLock()
-        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._connection = sqlite3.connect(path or MEMORY, isolation_level=None, check_same_thread=False)
         self._connection.row_factory = sqlite3.Row
-        self._connection.execute("PRAGMA journal_mode=WAL")
-        self._connection.execute("PRAGMA synchronous=NORMAL")
+        if path is not None:
+            self._connection.execute("PRAGMA journal_mode=WAL")
+            self._connection.execute("PRAGMA synchronous=NORMAL")
         self._connection.executescript(SCHEMA)
+        for table, columns in ADDED.items() if path is not None else ():
+            held = {column["name"] for column in self.all(f"PRAGMA table_info({table})")}
+            for name, kind in columns.items():
+                if name not in held:
+                    self.all(f"ALTER TABLE {table} ADD COLUMN {name} {kind}")
 
     def close(self) -> None:
         """Close the file."""

@@ -3,16 +3,15 @@
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from authlib.oauth2.rfc6749 import InvalidRequestError, InvalidScopeError
+from authlib.oauth2.rfc6749 import InvalidRequestError, InvalidScopeError, OAuth2Error
 from authlib.oauth2.rfc6749.grants import AuthorizationCodeGrant, RefreshTokenGrant
 from authlib.oauth2.rfc7009 import RevocationEndpoint
 from authlib.oauth2.rfc7636 import CodeChallenge
 from authlib.oauth2.rfc7662 import IntrospectionEndpoint
 from authlib.oidc.core import OpenIDCode
 
-from connectors.sandbox.grants import Granted
+from connectors.sandbox.grants import Consenting, Granted
 from connectors.sandbox.protocol import Client, IssuedCode, IssuedToken, OAuthRequest
-from connectors.sandbox.spec import Account
 
 if TYPE_CHECKING:
     from connectors.sandbox.oauth import OAuth
@@ -24,12 +23,14 @@ class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]
 
     def save_authorization_code(self, code: str, request: OAuthRequest) -> None:
         asked = request.payload.data
-        account: Account = request.user
+        who: Consenting = request.user
         grant = self.server.grants.grant(
             client_id=request.client.client_id,
-            username=account.username,
-            patient=account.patient_id,
+            username=who.username,
+            patient=who.patient,
             scope=request.scope,
+            user=who.user,
+            context=who.context,
         )
         self.server.grants.add_code(
             code,
@@ -57,13 +58,21 @@ class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]
         return authorization_code.code.grant
 
 
+class TooSoonError(OAuth2Error):  # type: ignore[misc]
+    """A refresh that came before the server takes another one."""
+
+    error = "slow_down"
+    description = "the last refresh was a moment ago"
+    status_code = 429
+
+
 class RefreshGrant(RefreshTokenGrant):  # type: ignore[misc]
     TOKEN_ENDPOINT_AUTH_METHODS = CodeGrant.TOKEN_ENDPOINT_AUTH_METHODS
     server: "OAuth"
 
     def __init__(self, request: OAuthRequest, server: "OAuth") -> None:
         super().__init__(request, server)
-        self.INCLUDE_NEW_REFRESH_TOKEN = server.profile.server.refresh_rotates
+        self.INCLUDE_NEW_REFRESH_TOKEN = server.server.refresh_rotates
 
     def authenticate_refresh_token(self, refresh_token: str) -> IssuedToken | None:
         held = self.server.grants.token(refresh_token, kind="refresh")
@@ -73,21 +82,34 @@ class RefreshGrant(RefreshTokenGrant):  # type: ignore[misc]
             # One of two holders is a thief, and nobody knows which: the whole family ends
             # (RFC 9700, section 4.14.2).
             self.server.grants.revoke_grant(held.grant.id)
-        alive = self.server.grants.is_alive(held)
-        if (
-            alive
-            and self.server.profile.server.refresh_scope == "required"
-            and not self.request.payload.scope
-        ):
+        if held.used or not self.server.grants.is_alive(held):
+            return None
+        self._check_scope()
+        self._check_pace(held.grant)
+        return IssuedToken(held, alive=True)
+
+    def _check_scope(self) -> None:
+        rule, named = self.server.server.refresh_scope, bool(self.request.payload.scope)
+        if rule == "required" and not named:
             raise InvalidScopeError("the refresh request must name its scope")
-        return IssuedToken(held, alive=True) if alive and not held.used else None
+        if rule == "forbidden" and named:
+            raise InvalidScopeError("the refresh request may not name a scope")
+
+    def _check_pace(self, grant: Granted) -> None:
+        least, last = self.server.server.refresh_min_seconds, grant.refreshed_at
+        if least is not None and last is not None and self.server.grants.now() - last < least:
+            raise TooSoonError
 
     def authenticate_user(self, refresh_token: IssuedToken) -> Granted:
         return refresh_token.token.grant
 
     def revoke_old_credential(self, refresh_token: IssuedToken) -> None:
+        grants, held = self.server.grants, refresh_token.token
+        grants.note_refresh(held.grant)
         if self.INCLUDE_NEW_REFRESH_TOKEN:
-            self.server.grants.use_token(refresh_token.token)
+            grants.use_token(held)
+        else:
+            grants.prolong(held, expires_at=self.server.refresh_ends_at(held.grant))
 
 
 class S256Only(CodeChallenge):  # type: ignore[misc]
@@ -104,9 +126,25 @@ class S256Only(CodeChallenge):  # type: ignore[misc]
         super().validate_code_challenge(grant, redirect_uri)
 
 
+class NoChallenge:
+    """A server that stumbles over PKCE."""
+
+    def __call__(self, grant: Any) -> None:
+        grant.register_hook("after_validate_authorization_request_payload", self.refuse_challenge)
+        grant.register_hook("after_validate_token_request", self.refuse_verifier)
+
+    def refuse_challenge(self, grant: Any, _redirect_uri: str) -> None:
+        if "code_challenge" in grant.request.payload.data:
+            raise InvalidRequestError("'code_challenge' is not known here")
+
+    def refuse_verifier(self, grant: Any, _result: Any) -> None:
+        if "code_verifier" in grant.request.form:
+            raise InvalidRequestError("'code_verifier' is not known here")
+
+
 class IdToken(OpenIDCode):  # type: ignore[misc]
     def __init__(self, oauth: "OAuth") -> None:
-        super().__init__(require_nonce=oauth.profile.server.nonce_required)
+        super().__init__(require_nonce=oauth.server.nonce_required)
         self._oauth = oauth
 
     def exists_nonce(self, nonce: str, _request: OAuthRequest) -> bool:
@@ -121,7 +159,7 @@ class IdToken(OpenIDCode):  # type: ignore[misc]
     def get_client_claims(self, client: Client) -> dict[str, Any]:
         now = int(self._oauth.grants.now())
         return {
-            "iss": self._oauth.issuer,
+            "iss": self._oauth.token_issuer,
             "aud": client.client_id,
             "iat": now,
             "exp": now + 3600,
@@ -129,9 +167,10 @@ class IdToken(OpenIDCode):  # type: ignore[misc]
         }
 
     def generate_user_info(self, user: Granted, scope: str) -> dict[str, str]:
-        info = {"sub": f"{user.patient}@{urlsplit(self._oauth.issuer).netloc}"}
+        info = {"sub": f"{user.user}@{urlsplit(self._oauth.issuer).netloc}"}
         if "fhirUser" in scope.split():
-            info["fhirUser"] = f"{self._oauth.base_url}/Patient/{user.patient}"
+            absolute = self._oauth.server.fhir_user == "absolute"
+            info["fhirUser"] = f"{self._oauth.base_url}/{user.user}" if absolute else user.user
         return info
 
 
@@ -154,12 +193,4 @@ class Introspection(Lookup, IntrospectionEndpoint):  # type: ignore[misc]
         return token.check_client(client)
 
     def introspect_token(self, token: IssuedToken) -> dict[str, Any]:
-        held = token.token
-        claims = {
-            "active": True,
-            "client_id": held.grant.client_id,
-            "scope": held.scope,
-            "sub": held.grant.patient,
-        }
-        claims |= {"patient": held.grant.patient, "iss": self.server.issuer}
-        return claims | ({} if held.expires_at is None else {"exp": int(held.expires_at)})
+        return self.server.introspected(token.token)

@@ -1,33 +1,29 @@
-"""Clients, sign-ins, codes, grants and tokens of one portal. Tokens and codes are kept as digests only."""
+"""Codes, grants and tokens of one portal. Tokens and codes are kept as digests only."""
 
 import hashlib
 import json
 import secrets
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any, Final
 
 from joserfc.jwk import RSAKey
 
-from connectors.profile import ClientMethod, Server
 from connectors.sandbox.database import Database
-from connectors.sandbox.spec import SandboxClient
 
 CODE_SECONDS: Final = 300
-SIGN_IN_SECONDS: Final = 600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Registered:
-    """An app as the portal knows it."""
+class Consenting:
+    """Who allows an app what: `user` as `fhirUser` says it, and the launch context beside the patient."""
 
-    id: str
-    secret: str
-    method: ClientMethod
-    redirect_uris: tuple[str, ...]
-    scope: str
-    jwks: dict[str, Any] | None
+    username: str
+    patient: str
+    user: str
+    context: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +35,13 @@ class Granted:
     username: str
     patient: str
     scope: str
+    created_at: float
     revoked: bool
+    # Who allowed it, as `fhirUser` says it: "Patient/1", "Practitioner/2".
+    user: str
+    # The launch context that stands in the token response beside the patient.
+    context: Mapping[str, Any]
+    refreshed_at: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,10 +76,11 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def default_method(server: Server) -> ClientMethod:
-    """Return how an app that does not say proves itself here: the first way that needs no key pair."""
-    others: list[ClientMethod] = [method for method in server.client_auth if method != "private_key_jwt"]
-    return others[0] if others else "private_key_jwt"
+def _new_key() -> RSAKey:
+    return RSAKey.generate_key(2048, {"use": "sig", "alg": "RS256", "kid": secrets.token_hex(8)})
+
+
+_shared_key: Final = cache(_new_key)
 
 
 class Grants:
@@ -92,116 +95,45 @@ class Grants:
         """Return the portal's time in seconds since 1970."""
         return self._clock().timestamp()
 
-    # ---- clients and keys
-
-    def register(self, clients: Sequence[SandboxClient], *, server: Server) -> list[Registered]:
-        """Hold the clients of a start. An id or secret not given stays that of the start before."""
-        found = []
-        with self.database.transaction():
-            held = {row["ordinal"]: row for row in self.database.all("SELECT * FROM client")}
-            self.database.all("DELETE FROM client")
-            for ordinal, client in enumerate(clients):
-                before = held.get(ordinal)
-                method = client.method or default_method(server)
-                registered = Registered(
-                    id=client.id or (before["id"] if before else secrets.token_hex(12)),
-                    secret=""
-                    if method in {"public", "private_key_jwt"}
-                    else client.secret or (before and before["secret"]) or secrets.token_urlsafe(24),
-                    method=method,
-                    redirect_uris=tuple(client.redirect_uris),
-                    scope=client.scope,
-                    jwks=None if client.jwks is None else dict(client.jwks),
-                )
-                self.database.all(
-                    "INSERT INTO client VALUES (?, ?, ?, ?, ?, ?, ?)",
-                    registered.id,
-                    ordinal,
-                    registered.secret,
-                    method,
-                    json.dumps(registered.redirect_uris),
-                    registered.scope,
-                    json.dumps(registered.jwks),
-                )
-                found.append(registered)
-        return found
-
-    def allow_redirect(self, uri: str) -> None:
-        """Add a redirect URI to every client."""
-        with self.database.transaction():
-            for row in self.database.all("SELECT * FROM client"):
-                uris = list(dict.fromkeys([*json.loads(row["redirect_uris"]), uri]))
-                self.database.all(
-                    "UPDATE client SET redirect_uris = ? WHERE id = ?", json.dumps(uris), row["id"]
-                )
-
-    def client(self, identifier: str) -> Registered | None:
-        """Look up a client by its id."""
-        row = self.database.one("SELECT * FROM client WHERE id = ?", identifier)
-        if row is None:
-            return None
-        return Registered(
-            id=row["id"],
-            secret=row["secret"],
-            method=row["method"],
-            redirect_uris=tuple(json.loads(row["redirect_uris"])),
-            scope=row["scope"],
-            jwks=json.loads(row["jwks"]),
-        )
-
     def signing_key(self) -> RSAKey:
-        """Return the key that signs id_tokens and JWT access tokens, made once for a portal."""
+        """Return the key that signs id_tokens and JWT access tokens, made once for a portal.
+
+        Portals without a file share one, which ends with the process: to make a key takes longer than all
+        else that a portal does to start.
+        """
+        if self.database.path is None:
+            return _shared_key()
         with self.database.transaction():
             held = self.database.setting("signing_key")
             if held is not None:
                 return RSAKey.import_key(json.loads(held))
-            key = RSAKey.generate_key(2048, {"use": "sig", "alg": "RS256", "kid": secrets.token_hex(8)})
+            key = _new_key()
             self.database.set_setting("signing_key", json.dumps(key.as_dict(private=True)))
             return key
 
-    # ---- the browser's part
-
-    def begin_sign_in(self, query: str) -> str:
-        """Keep an authorization request while the person signs in; the id goes into the page."""
-        identifier = secrets.token_urlsafe(24)
-        with self.database.transaction():
-            self.database.all("DELETE FROM sign_in WHERE expires_at <= ?", self.now())
-            self.database.all(
-                "INSERT INTO sign_in (id, query, expires_at) VALUES (?, ?, ?)",
-                identifier,
-                query,
-                self.now() + SIGN_IN_SECONDS,
-            )
-        return identifier
-
-    def signing_in(self, identifier: str) -> tuple[str, str] | None:
-        """Look up the authorization request's query and who signed in ("" for nobody yet)."""
-        row = self.database.one(
-            "SELECT * FROM sign_in WHERE id = ? AND expires_at > ?", identifier, self.now()
-        )
-        return None if row is None else (row["query"], row["username"])
-
-    def signed_in(self, identifier: str, username: str) -> None:
-        """Note who signed in."""
-        self.database.all("UPDATE sign_in SET username = ? WHERE id = ?", username, identifier)
-
-    def end_sign_in(self, identifier: str) -> bool:
-        """Forget the authorization request. False when it was answered already."""
-        row = self.database.one("DELETE FROM sign_in WHERE id = ? RETURNING id", identifier)
-        return row is not None
-
     # ---- grants, codes, tokens
 
-    def grant(self, *, client_id: str, username: str, patient: str, scope: str) -> Granted:
-        """Write down a new grant."""
+    def grant(
+        self,
+        *,
+        client_id: str,
+        username: str,
+        patient: str,
+        scope: str,
+        user: str = "",
+        context: Mapping[str, Any] | None = None,
+    ) -> Granted:
+        """Write down a new grant. `user`: who allowed it, the patient unless it is said."""
         row = self.database.one(
-            "INSERT INTO grant_ (client_id, username, patient, scope, created_at) VALUES (?, ?, ?, ?, ?)"
-            " RETURNING *",
+            "INSERT INTO grant_ (client_id, username, patient, scope, created_at, user, context)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING *",
             client_id,
             username,
             patient,
             scope,
             self.now(),
+            user or f"Patient/{patient}",
+            json.dumps(dict(context or {})),
         )
         return _granted(row)
 
@@ -259,11 +191,12 @@ class Grants:
         """Say whether a code was issued for this nonce before."""
         return self.database.one("SELECT 1 FROM code WHERE nonce = ?", nonce) is not None
 
-    def add_token(self, token: str, *, kind: str, grant_id: int, scope: str, seconds: float | None) -> None:
-        """Keep a token; `seconds` None never expires."""
-        expires = None if seconds is None else self.now() + seconds
+    def add_token(
+        self, token: str, *, kind: str, grant_id: int, scope: str, expires_at: float | None
+    ) -> None:
+        """Keep a token; `expires_at` None never expires."""
         self.database.all(
-            "INSERT INTO token VALUES (?, ?, ?, ?, ?, 0, 0)", digest(token), kind, grant_id, scope, expires
+            "INSERT INTO token VALUES (?, ?, ?, ?, ?, 0, 0)", digest(token), kind, grant_id, scope, expires_at
         )
 
     def token(self, token: str, *, kind: str | None = None) -> Token | None:
@@ -296,6 +229,14 @@ class Grants:
         if token.kind == "refresh":
             self.revoke_grant(token.grant.id)
 
+    def note_refresh(self, grant: Granted) -> None:
+        """Remember when the grant was refreshed last."""
+        self.database.all("UPDATE grant_ SET refreshed_at = ? WHERE id = ?", self.now(), grant.id)
+
+    def prolong(self, token: Token, *, expires_at: float | None) -> None:
+        """Let a token live until another moment; None never expires."""
+        self.database.all("UPDATE token SET expires_at = ? WHERE digest = ?", expires_at, token.digest)
+
     def expire_access(self) -> None:
         """Let every access token expire now."""
         self.database.all("UPDATE token SET expires_at = ? WHERE kind = 'access'", self.now())
@@ -311,5 +252,9 @@ def _granted(row: Any) -> Granted:
         username=row["username"],
         patient=row["patient"],
         scope=row["scope"],
+        created_at=row["created_at"],
         revoked=bool(row["revoked"]),
+        user=row["user"] or f"Patient/{row['patient']}",
+        context=json.loads(row["context"]),
+        refreshed_at=row["refreshed_at"],
     )

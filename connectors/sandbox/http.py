@@ -37,6 +37,11 @@ class Request:
         """Return the first form field called `name`, or ""."""
         return dict(reversed(self.form)).get(name, "")
 
+    def cookie(self, name: str) -> str:
+        """Return the cookie called `name`, or ""."""
+        pairs = (pair.strip().partition("=") for pair in self.headers.get("cookie", "").split(";"))
+        return next((value for held, _, value in pairs if held == name), "")
+
 
 @dataclass(kw_only=True)
 class Response:

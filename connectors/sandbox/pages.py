@@ -6,7 +6,7 @@ from importlib.resources import files
 from typing import Final
 
 from connectors.sandbox import scopes
-from connectors.sandbox.spec import Account
+from connectors.sandbox.spec import Account, Staff
 
 NOTICE: Final = "This is a sandbox portal. It holds nobody's real record."
 WORDS: Final[Mapping[str, str]] = {
@@ -69,8 +69,8 @@ def stylesheet() -> bytes:
     return files(__package__).joinpath("portal.css").read_bytes()
 
 
-def front(*, portal: str, base_url: str, accounts: Sequence[Account]) -> str:
-    """Show what this address is."""
+def front(*, portal: str, base_url: str, accounts: Sequence[Account | Staff], launches: bool = False) -> str:
+    """Show what this address is. `launches`: apps can be launched from a page of it."""
     people = "".join(
         f"<li>{escape(account.name)}: <code>{escape(account.username)}</code> /"
         f" <code>{escape(account.password)}</code></li>"
@@ -82,29 +82,40 @@ def front(*, portal: str, base_url: str, accounts: Sequence[Account]) -> str:
         if people
         else ""
     )
+    if launches:
+        inner += '<p><a href="/portal">Sign in here, and launch an app from the portal</a></p>'
     return _page(portal=portal, title=portal, inner=inner)
 
 
 def sign_in(
-    *, portal: str, app: str, ticket: str, accounts: Sequence[Account], chosen: int = 0, wrong: bool = False
+    *,
+    portal: str,
+    purpose: str,
+    action: str,
+    ticket: str,
+    accounts: Sequence[Account | Staff],
+    chosen: int = 0,
+    wrong: bool = False,
 ) -> str:
     """Ask who it is. The chosen demo account is filled in; the others are links that fill in theirs."""
     account = accounts[chosen] if chosen < len(accounts) else None
     username = escape(account.username if account else "", quote=True)
     password = escape(account.password if account else "", quote=True)
+    # The portal's own page has no request under way, and shows its form where it stands.
+    here = f"{action}?ticket={escape(ticket)}&amp;" if ticket else "/portal?"
     others = "".join(
-        f'<li><a href="/oauth2/sign-in?ticket={escape(ticket)}&amp;account={position}">'
-        f"{escape(other.name)}</a></li>"
+        f'<li><a href="{here}account={position}">{escape(other.name)}</a>{_part(other)}</li>'
         for position, other in enumerate(accounts)
         if position != chosen
     )
     problem = "<p class=problem role=alert id=problem>Name and password do not match.</p>" if wrong else ""
     marks = " aria-invalid=true aria-describedby=problem" if wrong else ""
     filled = "<p class=hint>The demo account is filled in. Continue with it.</p>" if account else ""
-    inner = f"""<p>Sign in, so that <strong>{escape(app)}</strong> can ask for your record.</p>
+    hidden = f'<input type=hidden name=ticket value="{escape(ticket, quote=True)}">' if ticket else ""
+    inner = f"""<p>Sign in, {escape(purpose)}.</p>
 {problem}{filled}
-<form method=post action="/oauth2/sign-in">
-<input type=hidden name=ticket value="{escape(ticket, quote=True)}">
+<form method=post action="{escape(action, quote=True)}">
+{hidden}
 <label for=username>User name</label>
 <input id=username name=username autocomplete=username required value="{username}"{marks}>
 <label for=password>Password</label>
@@ -117,7 +128,37 @@ def sign_in(
     return _page(portal=portal, title="Sign in", inner=inner)
 
 
-def consent(*, portal: str, app: str, ticket: str, account: Account, scope: str) -> str:
+def choose(*, portal: str, app: str, ticket: str, patients: Sequence[Account]) -> str:
+    """Ask staff whose record the app is to have."""
+    inner = f"""<p>Whose record shall <strong>{escape(app)}</strong> open?</p>
+<form method=post action="/oauth2/choose">
+<input type=hidden name=ticket value="{escape(ticket, quote=True)}">
+{_patients(patients)}
+<button class=primary>Continue</button>
+</form>"""
+    return _page(portal=portal, title="Choose a patient", inner=inner)
+
+
+def apps(
+    *, portal: str, person: str, apps: Sequence[tuple[str, str]], patients: Sequence[Account] = ()
+) -> str:
+    """Show somebody who is signed in the apps (id, name) that they can launch; staff choose for whom."""
+    cards = "".join(
+        f"""<section><h2>{escape(name)}</h2>
+<form method=post action="/portal/launch">
+<input type=hidden name=app value="{escape(identifier, quote=True)}">
+{_patients(patients) if patients else ""}
+<button class=primary>Launch</button>
+</form></section>"""
+        for identifier, name in apps
+    )
+    inner = f"""<p>You are signed in as <strong>{escape(person)}</strong>.</p>
+{cards or "<p>No app is registered here yet.</p>"}
+<form method=post action="/portal/sign-out"><button>Sign out</button></form>"""
+    return _page(portal=portal, title="Apps", inner=inner)
+
+
+def consent(*, portal: str, app: str, ticket: str, whose: str, scope: str) -> str:
     """Ask whether the app may have what it asks for, in words."""
     asked_types = scopes.types(scope)
     lines = sorted(WORDS.get(name, name) for name in asked_types if name not in SUPPORTING)
@@ -127,7 +168,7 @@ def consent(*, portal: str, app: str, ticket: str, account: Account, scope: str)
     asked = scope.split()
     rights = "".join(f"<li>{escape(words)}</li>" for name, words in LAUNCH_WORDS.items() if name in asked)
     inner = f"""<p><strong>{escape(app)}</strong> asks to read the record of
-<strong>{escape(account.name)}</strong>.</p>
+<strong>{escape(whose)}</strong>.</p>
 <section><h2>It could read</h2><ul class=scopes>{data or "<li>Nothing but who you are</li>"}</ul></section>
 <section><h2>It could</h2><ul>{rights or "<li>Nothing else</li>"}</ul></section>
 <details><summary>The same in technical words</summary><p><code>{escape(scope)}</code></p></details>
@@ -144,6 +185,18 @@ def consent(*, portal: str, app: str, ticket: str, account: Account, scope: str)
 def problem(*, portal: str, text: str) -> str:
     """Say what went wrong and what to do."""
     return _page(portal=portal, title="This did not work", inner=f"<p role=alert>{escape(text)}</p>")
+
+
+def _part(person: Account | Staff) -> str:
+    return ", who works here" if isinstance(person, Staff) else ""
+
+
+def _patients(patients: Sequence[Account]) -> str:
+    choices = "".join(
+        f'<option value="{escape(account.patient_id, quote=True)}">{escape(account.name)}</option>'
+        for account in patients
+    )
+    return f"<label>Patient <select name=patient required>{choices}</select></label>"
 
 
 def _page(*, portal: str, title: str, inner: str) -> str:

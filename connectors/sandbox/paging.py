@@ -51,25 +51,18 @@ class Pages:
         self._database = database
         self._param = server.page_param
         self._expires = server.page_expires_seconds
+        self._empty_first = server.empty_pages
         self._clock = clock
 
     def begin(self, *, path: str, params: Params, patient: str, keys: Sequence[str], count: int) -> Window:
-        """Return the page of a fresh result that is asked for: the first, or the one at an offset."""
+        """Return the page of a fresh result that is asked for: the first, or the one at an offset.
+
+        A server with empty pages begins every result with one.
+        """
         kept = [(name, value) for name, value in params if name != self._param]
         if self._param in OFFSETS:
-            asked = dict(params).get(self._param, "0")
-            start = int(asked) if asked.isdecimal() else 0
-            following = (self._param, str(start + count)) if start + count < len(keys) else None
-            return Window(
-                path=path,
-                params=params,
-                keys=keys[start : start + count],
-                number=start // count + 1,
-                total=len(keys),
-                next_params=[*(pair for pair in kept if pair[0] != "_count"), ("_count", str(count))],
-                next_param=following,
-            )
-        if len(keys) <= count:
+            return self._offset(path=path, params=params, kept=kept, keys=keys, count=count)
+        if len(keys) <= count and not (self._empty_first and keys):
             return Window(
                 path=path,
                 params=params,
@@ -89,7 +82,34 @@ class Pages:
                 "INSERT INTO result (patient, path, query, keys) VALUES (?, ?, ?, ?)",
                 (patient, path, query, json.dumps(keys)),
             )
-            return self._window(_Result(int(written.lastrowid or 0), path, kept, keys, count), start=0)
+            result = _Result(int(written.lastrowid or 0), path, kept, keys, count)
+            return self._empty(result) if self._empty_first else self._window(result, start=0)
+
+    def _offset(self, *, path: str, params: Params, kept: Params, keys: Sequence[str], count: int) -> Window:
+        asked = dict(params).get(self._param)
+        start = int(asked) if asked is not None and asked.isdecimal() else 0
+        empty = self._empty_first and asked is None and bool(keys)
+        end = start if empty else start + count
+        return Window(
+            path=path,
+            params=params,
+            keys=keys[start:end],
+            number=1 if empty else start // count + 1 + self._empty_first,
+            total=len(keys),
+            next_params=[*(pair for pair in kept if pair[0] != "_count"), ("_count", str(count))],
+            next_param=(self._param, str(end)) if end < len(keys) else None,
+        )
+
+    def _empty(self, result: _Result) -> Window:
+        return Window(
+            path=result.path,
+            params=result.params,
+            keys=[],
+            number=1,
+            total=len(result.keys),
+            next_params=[],
+            next_param=(self._param, self._token(result.id, 0)),
+        )
 
     def resume(self, *, path: str, params: Params, patient: str) -> Window | None:
         """Return the page that an opaque token leads to, or None when the request carries none.
@@ -128,7 +148,7 @@ class Pages:
             path=result.path,
             params=result.params,
             keys=result.keys[start:position],
-            number=start // result.size + 1,
+            number=start // result.size + 1 + self._empty_first,
             total=len(result.keys),
             next_params=[],
             next_param=(self._param, self._token(result.id, position)) if more else None,

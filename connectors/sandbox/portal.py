@@ -9,24 +9,27 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote
 
-from authlib.oauth2 import OAuth2Error
-
-from connectors.sandbox import pages
+from connectors.sandbox import capture, ehr, pages
+from connectors.sandbox.attachments import Attachments
+from connectors.sandbox.clients import Clients
 from connectors.sandbox.content import Content
 from connectors.sandbox.database import Database
-from connectors.sandbox.discovery import Discovery
+from connectors.sandbox.documents import Documents
+from connectors.sandbox.ehr import EhrPages
 from connectors.sandbox.faults import Faults
-from connectors.sandbox.fhir import UNAUTHORIZED, Bearer, FhirApi
+from connectors.sandbox.fhir import Bearer, FhirApi
 from connectors.sandbox.grants import Grants
 from connectors.sandbox.http import Request, Response, html_response, json_response
+from connectors.sandbox.journey import Journey
+from connectors.sandbox.limits import Limits
 from connectors.sandbox.oauth import OAuth
 from connectors.sandbox.paging import Pages
-from connectors.sandbox.spec import Account, FaultKind, PortalSpec
+from connectors.sandbox.signin import SignIns
+from connectors.sandbox.spec import FaultKind, PortalSpec
 
 MAX_BODY: Final = 1_000_000
 BEFORE: Final[frozenset[FaultKind]] = frozenset({"status", "html", "reset", "hang", "invalid_grant"})
 AFTER: Final[frozenset[FaultKind]] = frozenset({"truncate", "broken_bundle"})
-ANSWERED: Final = "This request has been answered or is too old. Go back to the app and start again."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,27 +47,65 @@ class LoggedRequest:
 class Portal:
     """A portal with its state; callable as a WSGI application once `bind` told it its address."""
 
-    def __init__(self, spec: PortalSpec, *, state: Path, clock: Callable[[], datetime]) -> None:
-        """Open the state and load the resources given."""
+    def __init__(self, spec: PortalSpec, *, state: Path | None, clock: Callable[[], datetime]) -> None:
+        """Open the state (None: in memory, with a key that all such portals share) and load the resources."""
         self.spec = spec
+        server = spec.profile.server
         self.database = Database(state)
-        self.content = Content(database=self.database, meta=spec.profile.server.meta, clock=clock)
+        self.content = Content(database=self.database, meta=server.meta, clock=clock)
+        self.clients = Clients(database=self.database)
         self.grants = Grants(database=self.database, clock=clock)
-        self.pages = Pages(database=self.database, server=spec.profile.server, clock=clock)
+        self.sign_ins = SignIns(database=self.database, clock=clock)
+        self.pages = Pages(database=self.database, server=server, clock=clock)
         self.faults = Faults(spec.faults, latency_ms=spec.latency_ms)
-        self.clients = self.grants.register(spec.clients, server=spec.profile.server)
-        self.fhir = FhirApi(profile=spec.profile, content=self.content, pages=self.pages, faults=self.faults)
-        self.oauth = OAuth(profile=spec.profile, grants=self.grants, types=self.fhir.supported)
+        self.limits = Limits(server=server, clock=clock)
+        self.registered = self.clients.load(spec.clients, server=server)
+        self.fhir = FhirApi(
+            server=server,
+            content=self.content,
+            pages=self.pages,
+            faults=self.faults,
+            limits=self.limits,
+            attachments=Attachments(server=server, database=self.database),
+            types=capture.types(spec.captured),
+        )
+        self.oauth = OAuth(
+            server=server,
+            grants=self.grants,
+            clients=self.clients,
+            sign_ins=self.sign_ins,
+            types=self.fhir.supported,
+        )
+        self.journey = Journey(spec=spec, oauth=self.oauth, sign_ins=self.sign_ins)
         self.loaded = self.content.load(spec.bodies())
         self.base_url = ""
-        self._base = spec.profile.server.base_path.rstrip("/")
+        self._base = server.base_path.rstrip("/")
         self.bind("http://127.0.0.1")
+
+    @property
+    def published_url(self) -> str:
+        """The FHIR base as it stands in lists: with a slash where the server wants `aud` without it."""
+        return f"{self.base_url}/" if self.spec.profile.server.aud_check == "bare" else self.base_url
 
     def bind(self, origin: str) -> None:
         """Say where the portal stands."""
-        self.base_url = self.oauth.base_url = origin + self._base
-        self.oauth.origin = origin
-        self._discovery = Discovery(profile=self.spec.profile, origin=origin, base_url=self.base_url)
+        self.base_url = origin + self._base
+        self.oauth.bind(origin=origin, base_url=self.base_url, captured=self.spec.captured)
+        self._documents = Documents(
+            spec=self.spec,
+            base_url=self.base_url,
+            origin=origin,
+            types=self.fhir.supported,
+            token_issuer=self.oauth.token_issuer,
+        )
+        self._ehr = EhrPages(
+            spec=self.spec,
+            journey=self.journey,
+            sign_ins=self.sign_ins,
+            content=self.content,
+            origin=origin,
+            base_url=self.published_url,
+        )
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer one request."""
@@ -98,7 +139,7 @@ class Portal:
     # ---- routing
 
     def _respond(self, request: Request) -> Response:
-        below = request.path.removeprefix(self._base) if request.path.startswith(f"{self._base}/") else None
+        below = self._below(request.path)
         where = self._where(request.path, below)
         fault = None if where is None else self.faults.take(BEFORE, where, anywhere=below is not None)
         if fault is not None:
@@ -112,7 +153,9 @@ class Portal:
                 return json_response({"error": "invalid_grant"}, status=400)
             else:
                 after = [] if fault.retry_after is None else [("Retry-After", fault.retry_after)]
-                answer = self.fhir.problem(fault.status, code="transient", text="a fault that was asked for")
+                answer = self.fhir.answers.problem(
+                    fault.status, code="transient", text="a fault that was asked for"
+                )
                 answer.headers += after
                 return answer
         response = self._route(request, below)
@@ -123,6 +166,14 @@ class Portal:
                 response.body = response.body[: len(response.body) * 2 // 3]
         return response
 
+    def _below(self, path: str) -> str | None:
+        """Return what follows the base, or None for a path elsewhere."""
+        start, base = path[: len(self._base) + 1], f"{self._base}/"
+        # Who writes its own path in other letters knows it in both.
+        if self.spec.profile.server.link_case == "other":
+            start, base = start.lower(), base.lower()
+        return path[len(self._base) :] if start == base else None
+
     def _where(self, path: str, below: str | None) -> str | None:
         """Name the place of a fault."""
         if below is None:
@@ -131,118 +182,83 @@ class Portal:
             "metadata" if below in {"/metadata", "/.well-known/smart-configuration"} else below.split("/")[1]
         )
 
-    def _route(self, request: Request, below: str | None) -> Response:  # noqa: C901, PLR0911 - a path a line
+    def _route(self, request: Request, below: str | None) -> Response:
         if below is not None:
             return self._fhir(request, below.removeprefix("/"))
+        if request.path.startswith("/oauth2/"):
+            found = self._oauth(request, request.path.removeprefix("/oauth2/"))
+        elif request.path == "/portal" or request.path.startswith("/portal/"):
+            found = self._ehr.answer(request, apps=self.clients.launchable())
+        else:
+            found = self._plain(request)
+        nothing = pages.problem(portal=self.spec.name, text="There is nothing at this address.")
+        return found or html_response(nothing, status=404)
+
+    def _plain(self, request: Request) -> Response | None:
         match (request.method, request.path):
             case ("GET", "/"):
-                page = pages.front(portal=self.spec.name, base_url=self.base_url, accounts=self.spec.accounts)
+                page = pages.front(
+                    portal=self.spec.name,
+                    base_url=self.published_url,
+                    accounts=[*self.spec.accounts, *self.spec.staff],
+                    launches="ehr" in self.spec.profile.server.flows,
+                )
                 return html_response(page)
             case ("GET", "/portal.css"):
                 return Response(body=pages.stylesheet(), content_type="text/css; charset=utf-8")
-            case ("GET" | "POST", "/oauth2/authorize"):
-                return self._authorize(request)
-            case ("GET" | "POST", "/oauth2/sign-in"):
-                return self._sign_in(request)
-            case ("POST", "/oauth2/consent"):
-                return self._consent(request)
-            case ("POST", "/oauth2/token"):
-                return self.oauth.token(request)
-            case ("POST", "/oauth2/revoke"):
-                return self._endpoint("revocation", request)
-            case ("POST", "/oauth2/introspect"):
-                return self._endpoint("introspection", request)
-            case ("GET", "/oauth2/jwks"):
+            case ("GET", ehr.STYLE_PATH):
+                return ehr.style()
+        return None
+
+    def _oauth(self, request: Request, path: str) -> Response | None:  # noqa: C901, PLR0911 - a path a line
+        personas = self.spec.profile.server.provider_persona
+        # The pages after it may stand beside the endpoint or at the root.
+        if personas and path.startswith("personas/") and not path.endswith("/authorize"):
+            path = path.rpartition("/")[2]
+        match (request.method, path):
+            case ("GET" | "POST", "authorize") if not personas:
+                return self.journey.authorize(request, staff=False)
+            case ("GET" | "POST", "personas/patient/authorize") if personas:
+                return self.journey.authorize(request, staff=False)
+            case ("GET" | "POST", "personas/provider/authorize") if personas:
+                return self.journey.authorize(request, staff=True)
+            case ("GET" | "POST", "sign-in"):
+                return self.journey.sign_in(request)
+            case ("POST", "choose"):
+                return self.journey.choose(request)
+            case ("POST", "consent"):
+                return self.journey.consent(request)
+            case ("POST", "token"):
+                return self.limits.check() or self.oauth.token(request)
+            case ("POST", "revoke"):
+                response: Response = self.oauth.create_endpoint_response("revocation", request)
+                return response
+            case ("POST", "introspect"):
+                return self.oauth.introspect(request)
+            case ("GET", "jwks"):
                 return json_response({"keys": [self.oauth.key.as_dict(private=False)]})
-            case ("GET", "/oauth2/.well-known/openid-configuration"):
-                return json_response(self._discovery.openid_configuration())
-        return html_response(
-            pages.problem(portal=self.spec.name, text="There is nothing at this address."), status=404
-        )
+            case ("GET", ".well-known/openid-configuration"):
+                return json_response(self._documents.openid_configuration())
+        return None
 
     def _fhir(self, request: Request, path: str) -> Response:
         if path == ".well-known/smart-configuration":
-            return json_response(self._discovery.smart_configuration())
+            return json_response(self._documents.smart_configuration())
         if path == "metadata":
-            answer = json_response(self._discovery.capability_statement(self.fhir.supported()))
+            if not self.fhir.accepts(request):
+                return self.fhir.answers.problem(406, code="not-supported", text="not served in this form")
+            answer = json_response(self._documents.capability_statement(request))
             answer.content_type = self.spec.profile.server.content_type
             return answer
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         held = self.grants.token(token.strip(), kind="access") if scheme.lower() == "bearer" else None
         if held is None or not self.grants.is_alive(held):
-            answer = self.fhir.problem(401, code="login", text="no valid access token")
-            answer.headers.append(UNAUTHORIZED)
-            return answer
+            return self.fhir.answers.unauthorized()
+        refusal = self.limits.check()
+        if refusal is not None:
+            return refusal
         bearer = Bearer(patient=held.grant.patient, scope=held.scope)
         return self.fhir.handle(request, path=path, bearer=bearer, base_url=self.base_url)
-
-    def _endpoint(self, name: str, request: Request) -> Response:
-        response: Response = self.oauth.create_endpoint_response(name, request)
-        return response
-
-    # ---- the browser's way
-
-    def _authorize(self, request: Request) -> Response:
-        try:
-            self.oauth.validate_authorization(request)
-        except OAuth2Error as error:
-            away = self.oauth.authorization_error(error)
-            text = "The app's request cannot be answered: " + str(error.description or error.error)
-            return away or self._problem(text)
-        except ValueError:
-            return self._problem("The app's request cannot be read.")
-        query = request.query if request.method == "GET" else request.body.decode("utf-8", "replace")
-        return self._ask_sign_in(self.grants.begin_sign_in(query))
-
-    def _sign_in(self, request: Request) -> Response:
-        if request.method == "GET":
-            asked = dict(request.params)
-            if self.grants.signing_in(asked.get("ticket", "")) is None:
-                return self._problem(ANSWERED)
-            chosen = asked.get("account", "0")
-            return self._ask_sign_in(asked["ticket"], chosen=int(chosen) if chosen.isdecimal() else 0)
-        ticket = request.field("ticket")
-        held = self.grants.signing_in(ticket)
-        if held is None:
-            return self._problem(ANSWERED)
-        account = self._account(request.field("username"))
-        if account is None or account.password != request.field("password"):
-            return self._ask_sign_in(ticket, wrong=True)
-        self.grants.signed_in(ticket, account.username)
-        grant = self.oauth.validate_authorization(_again(held[0]))
-        page = pages.consent(
-            portal=self.spec.name, app=self._app(), ticket=ticket, account=account, scope=grant.request.scope
-        )
-        return html_response(page)
-
-    def _consent(self, request: Request) -> Response:
-        ticket = request.field("ticket")
-        held = self.grants.signing_in(ticket)
-        account = None if held is None else self._account(held[1])
-        if held is None or account is None or not self.grants.end_sign_in(ticket):
-            return self._problem(ANSWERED)
-        grant = self.oauth.validate_authorization(_again(held[0]))
-        return self.oauth.answer(grant, account if request.field("decision") == "allow" else None)
-
-    def _ask_sign_in(self, ticket: str, *, chosen: int = 0, wrong: bool = False) -> Response:
-        page = pages.sign_in(
-            portal=self.spec.name,
-            app=self._app(),
-            ticket=ticket,
-            accounts=self.spec.accounts,
-            chosen=chosen,
-            wrong=wrong,
-        )
-        return html_response(page, status=400 if wrong else 200)
-
-    def _problem(self, text: str) -> Response:
-        return html_response(pages.problem(portal=self.spec.name, text=text), status=400)
-
-    def _account(self, username: str) -> Account | None:
-        return next((account for account in self.spec.accounts if account.username == username), None)
-
-    def _app(self) -> str:
-        return "Your health record app"
 
 
 class _Body:
@@ -253,10 +269,6 @@ class _Body:
 
     def __iter__(self) -> Iterator[bytes]:
         return iter(self._chunks)
-
-
-def _again(query: str) -> Request:
-    return Request(method="GET", path="/oauth2/authorize", query=query, headers={})
 
 
 def _request(environ: dict[str, Any]) -> Request:

@@ -6,12 +6,13 @@ from typing import Final
 
 from authlib.oauth2.rfc6749 import ClientMixin, OAuth2Payload, OAuth2Request
 
-from connectors.profile import Profile
+from connectors.profile import Server
 from connectors.sandbox import scopes
-from connectors.sandbox.grants import Code, Registered, Token
+from connectors.sandbox.clients import Registered
+from connectors.sandbox.grants import Code, Token
 from connectors.sandbox.http import Request
 
-# What RFC 7591 calls the methods that a profile names.
+# What RFC 7591 calls the methods that a server names.
 METHODS: Final[Mapping[str, str]] = {"public": "none"}
 
 
@@ -52,10 +53,10 @@ class OAuthRequest(OAuth2Request):  # type: ignore[misc]
 class Client(ClientMixin):  # type: ignore[misc]
     """A registered app as Authlib wants to ask it."""
 
-    def __init__(self, registered: Registered, *, profile: Profile, types: Sequence[str]) -> None:
-        """`profile` decides what scope is granted; `types`: what a registration for everything lists."""
+    def __init__(self, registered: Registered, *, server: Server, types: Sequence[str]) -> None:
+        """`server` decides what scope is granted; `types`: what a registration for everything lists."""
         self.registered = registered
-        self._profile = profile
+        self._server = server
         self._types = types
 
     @property
@@ -73,17 +74,10 @@ class Client(ClientMixin):  # type: ignore[misc]
 
     def get_allowed_scope(self, scope: str | None) -> str | None:
         """Return what the server grants of what is asked; None where it refuses the request as a whole."""
-        server = self._profile.server
-        if server.scope_wildcards == "refused" and scopes.has_wildcard(scope or ""):
-            return None
         registered = ""
-        if server.scopes_granted == "registration":
-            version = self._profile.scopes.version
-            registered = self.registered.scope or scopes.registration(self._types, version=version)
-        return (
-            scopes.granted(scope or "", registered=registered, vendor_words=self._profile.scopes.extra)
-            or None
-        )
+        if self._server.scopes_granted == "registration":
+            registered = self.registered.scope or scopes.registration(self._types, server=self._server)
+        return scopes.granted(scope or "", server=self._server, registered=registered)
 
     def check_redirect_uri(self, redirect_uri: str) -> bool:
         """Compare exactly."""
@@ -94,18 +88,24 @@ class Client(ClientMixin):  # type: ignore[misc]
         return secrets.compare_digest(self.registered.secret.encode(), client_secret.encode())
 
     def check_endpoint_auth_method(self, method: str, _endpoint: str) -> bool:
-        """Hold the client to the method of its registration."""
-        return METHODS.get(self.registered.method, self.registered.method) == method
+        """Hold the client to the method of its registration, which must be one that the server has."""
+        own = self.registered.method
+        return own in self._server.client_auth and METHODS.get(own, own) == method
 
     def check_response_type(self, response_type: str) -> bool:
         """Know the code flow only."""
         return response_type == "code"
 
     def check_grant_type(self, grant_type: str) -> bool:
-        """Refresh where the profile's server issues refresh tokens."""
-        if grant_type == "refresh_token":
-            return self._profile.refresh.style != "none"
-        return grant_type == "authorization_code"
+        """Refresh where the server gives refresh tokens; be a client alone where there is that flow."""
+        match grant_type:
+            case "authorization_code":
+                return True
+            case "refresh_token":
+                return self._server.refresh_given
+            case "client_credentials":
+                return "backend" in self._server.flows and self.registered.method != "public"
+        return False
 
 
 class IssuedCode:

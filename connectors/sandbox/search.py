@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
+from connectors.profile import Server
 from connectors.sandbox.content import Content
 from connectors.sandbox.dates import Span, matches
-from connectors.sandbox.index import DATES, REFERENCES, TOKENS, Row
+from connectors.sandbox.index import DATE_PARAMETERS, DATES, REFERENCES, TOKENS, Row
 
 Params = Sequence[tuple[str, str]]
 
@@ -32,6 +33,25 @@ def lacks_parameter(alternatives: Iterable[str], params: Params) -> bool:
     return bool(wanted) and not any(names <= given for names in wanted)
 
 
+def objection(*, server: Server, resource_type: str, params: Params) -> Sequence[str] | None:
+    """Return what a first search lacks on this server, as alternatives; None when it may be answered.
+
+    Raises `SearchError` for a search that is not offered, and for one that names what it may not.
+    """
+    given = {name.partition(":")[0]: value for name, value in params}
+    by_patient = not given.keys().isdisjoint({"patient", "subject"})
+    by_revinclude = resource_type == "Provenance" and server.provenance_by_revinclude
+    if (resource_type in server.not_searched and "_id" not in given) or by_revinclude:
+        raise SearchError("this type is read, not searched", code="not-supported")
+    if resource_type in server.patient_refused and by_patient:
+        raise SearchError("the patient is that of the token", code="not-supported")
+    for name, value in server.standing.items():
+        if given.get(name) != value:
+            return [name]
+    required = server.requires.get(resource_type, ())
+    return required if lacks_parameter(required, params) else None
+
+
 def patients_asked(params: Params) -> set[str]:
     """Return the ids of the patients that `patient` and `subject` name."""
     return {
@@ -42,17 +62,15 @@ def patients_asked(params: Params) -> set[str]:
     }
 
 
-def find(
-    *, content: Content, resource_type: str, params: Params, patient: str, last_updated: bool
-) -> list[Row]:
+def find(*, content: Content, server: Server, resource_type: str, params: Params, patient: str) -> list[Row]:
     """Return what matches, of what `patient` may see. Unknown parameters are ignored, as FHIR has it.
 
-    `last_updated`: whether this server answers `_lastUpdated`; where not, it is ignored too. Raises
-    `SearchError`.
+    `_lastUpdated`, and dates that R4 does not have for a type, are unknown where `server` does not answer
+    them. Raises `SearchError`.
     """
     tests: list[Callable[[Row], bool]] = []
     for name, text in params:
-        test = _test(resource_type, name.partition(":")[0], text, last_updated=last_updated)
+        test = _test(server, resource_type, name.partition(":")[0], text)
         if test is not None:
             tests.append(test)
     return [
@@ -63,24 +81,38 @@ def find(
 
 
 def _test(  # noqa: PLR0911 - one line a kind of parameter
-    resource_type: str, name: str, text: str, *, last_updated: bool
+    server: Server, resource_type: str, name: str, text: str
 ) -> Callable[[Row], bool] | None:
     values = text.split(",")
     if name == "_id":
         return lambda row: row.id in values
-    if name in {"patient", "subject"} and resource_type != "Patient":
+    # What a Provenance belongs to is what it is about, and that is judged already.
+    if name in {"patient", "subject"} and resource_type not in {"Patient", "Provenance"}:
         asked = {value.rpartition("/")[2] for value in values}
         # Practitioners, organizations and the like are nobody's: asking for them by patient finds none.
         return lambda row: bool(asked & row.owners)
-    if name == "_lastUpdated" and last_updated:
+    if name == "_lastUpdated":
+        answered = server.last_updated
+        if answered is False or (answered is not True and resource_type not in answered):
+            return None
         return lambda row: _date(Span(row.last_updated, row.last_updated + 0.001), text)
+    if name == server.created.get(resource_type):
+        return lambda row: (made := _made(row, name)) is not None and _date(made, text)
     if name in DATES:
+        if name not in DATE_PARAMETERS.get(resource_type, DATES):
+            return None
         return lambda row: name in row.dates and _date(row.dates[name], text)
     if name in REFERENCES:
         return lambda row: any(_refers(row.references.get(name, ()), value) for value in values)
     if name in TOKENS:
         return lambda row: any(_has(row.tokens.get(name, frozenset()), value) for value in values)
     return None
+
+
+def _made(row: Row, name: str) -> Span | None:
+    """Return when a resource was made: by the element of that name, else by those that say so in R4."""
+    names = (name, "issued", "recorded-date", "authoredon", "authored", "created", "date")
+    return next((row.dates[each] for each in names if each in row.dates), None)
 
 
 def _date(held: Span, asked: str) -> bool:

@@ -57,19 +57,24 @@ class RunningPortal:
         return self._portal.base_url
 
     @property
+    def published_url(self) -> str:
+        """The FHIR base as lists have it, with a slash where the server wants `aud` without."""
+        return self._portal.published_url
+
+    @property
     def client_id(self) -> str:
         """The first client's id."""
-        return self._portal.clients[0].id
+        return self._portal.registered[0].id
 
     @property
     def client_secret(self) -> str:
         """The first client's secret, or ""."""
-        return self._portal.clients[0].secret
+        return self._portal.registered[0].secret
 
     @property
     def client_method(self) -> ClientMethod:
         """How the first client proves itself."""
-        return self._portal.clients[0].method
+        return self._portal.registered[0].method
 
     @property
     def accounts(self) -> Sequence[Account]:
@@ -106,7 +111,11 @@ class RunningPortal:
 
     def allow_redirect(self, uri: str) -> None:
         """Let every client use this redirect URI too."""
-        self._portal.grants.allow_redirect(uri)
+        self._portal.clients.allow_redirect(uri)
+
+    def set_launch_url(self, url: str) -> None:
+        """Let the portal's own page launch every client at this address."""
+        self._portal.clients.set_launch_url(url)
 
     def expire_tokens(self) -> None:
         """Let every access token expire."""

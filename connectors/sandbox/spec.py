@@ -51,11 +51,23 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Staff:
+    """Somebody who works there: signs in at the portal and opens the chart of one of its patients."""
+
+    username: str
+    password: str
+    name: str
+    # As `fhirUser` says it.
+    reference: str = "Practitioner/staff"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxClient:
     """An app registered at the portal. A missing id or secret is made up once and kept in the state.
 
-    `scope`: what the registration lists, for profiles that grant that and not what was asked; "" lists all.
-    `jwks`: the public keys of a `private_key_jwt` client.
+    `scope`: what the registration lists, for servers that grant that and not what was asked; "" lists all.
+    `jwks`: the public keys of a `private_key_jwt` client. `launch_url`: where the portal's own page launches
+    the app; "" is not launched from there. `name`: as the portal's pages call it.
     """
 
     id: str = ""
@@ -64,11 +76,22 @@ class SandboxClient:
     redirect_uris: tuple[str, ...] = ()
     scope: str = ""
     jwks: Mapping[str, Any] | None = None
+    launch_url: str = ""
+    name: str = "Your health record app"
 
 
 def utc_now() -> datetime:
     """Return the time: the default clock of a portal."""
     return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Captured:
+    """Documents that a vendor's server was seen to serve, as parsed JSON; None is written from the profile."""
+
+    smart_configuration: Mapping[str, Any] | None = None
+    openid_configuration: Mapping[str, Any] | None = None
+    capability: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +106,12 @@ class PortalSpec:
     profile: Profile
     resources: Iterable[bytes] | Mapping[str, Sequence[bytes]] = ()
     accounts: Sequence[Account] = ()
+    staff: Sequence[Staff] = ()
     clients: Sequence[SandboxClient] = (SandboxClient(),)
+    # Served in place of our own, its addresses rewritten.
+    captured: Captured = Captured()
+    # What an app that registers itself must hold; "" lets anybody register.
+    initial_access_token: str = ""
     latency_ms: int = 0
     faults: Sequence[Fault] = field(default=())
 

@@ -5,15 +5,22 @@ import hashlib
 import json
 import re
 import secrets
+import time
 from dataclasses import dataclass
 from http.client import HTTPConnection  # noqa: TID251 - not to be judged through our own client
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+from joserfc import jwt
+from joserfc.jwk import ECKey
+
 from connectors.sandbox import RunningPortal
+from connectors.sandbox.assertion import ASSERTION_TYPE
 
 CALLBACK = "http://127.0.0.1:8000/callback/mercy/"
-SCOPE = "openid fhirUser launch/patient offline_access patient/Patient.read patient/Observation.rs"
+# Made once: how an app proves itself where it needs a key.
+KEY = ECKey.generate_key("P-384", {"kid": "of the app", "use": "sig"})
+SCOPE = "openid fhirUser launch/patient offline_access patient/Patient.rs patient/Observation.rs"
 
 
 @dataclass(frozen=True)
@@ -69,6 +76,10 @@ class App:
         self.verifier = secrets.token_urlsafe(48)
 
     @property
+    def origin(self) -> str:
+        return "/".join(self.portal.base_url.split("/")[:3])
+
+    @property
     def challenge(self) -> str:
         digest = hashlib.sha256(self.verifier.encode()).digest()
         return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
@@ -88,17 +99,18 @@ class App:
         return {name: value for name, value in (asked | changes).items() if value is not None}
 
     def authorize(self, **changes: str | None) -> Answer:
-        return send(f"{self.configuration['authorization_endpoint']}?{urlencode(self.request(**changes))}")
+        endpoint = self.configuration["authorization_endpoint"].replace("/provider/", "/patient/")
+        return send(f"{endpoint}?{urlencode(self.request(**changes))}")
 
     def consent_page(self, **changes: str | None) -> tuple[str, Answer]:
         """Sign in as the first account; return the ticket and the page that asks for consent."""
         ticket = ticket_of(self.authorize(**changes))
         account = self.portal.accounts[0]
         form = {"ticket": ticket, "username": account.username, "password": account.password}
-        return ticket, send(f"{self.configuration['issuer']}/sign-in", form=form)
+        return ticket, send(f"{self.origin}/oauth2/sign-in", form=form)
 
     def decide(self, ticket: str, decision: str = "allow") -> Answer:
-        return send(f"{self.configuration['issuer']}/consent", form={"ticket": ticket, "decision": decision})
+        return send(f"{self.origin}/oauth2/consent", form={"ticket": ticket, "decision": decision})
 
     def code(self, **changes: str | None) -> str:
         ticket, _ = self.consent_page(**changes)
@@ -106,12 +118,23 @@ class App:
 
     def token(self, **form: str) -> Answer:
         headers = {}
-        if self.portal.client_secret:
-            pair = f"{self.portal.client_id}:{self.portal.client_secret}".encode()
-            headers["Authorization"] = f"Basic {base64.b64encode(pair).decode()}"
-        else:
-            form["client_id"] = self.portal.client_id
+        form = {"client_id": self.portal.client_id} | form
+        match self.portal.client_method:
+            case "client_secret_basic":
+                pair = f"{self.portal.client_id}:{self.portal.client_secret}".encode()
+                headers["Authorization"] = f"Basic {base64.b64encode(pair).decode()}"
+            case "client_secret_post":
+                form["client_secret"] = self.portal.client_secret
+            case "private_key_jwt":
+                form["client_assertion_type"] = ASSERTION_TYPE
+                form["client_assertion"] = self.assertion()
         return send(self.configuration["token_endpoint"], form=form, headers=headers)
+
+    def assertion(self) -> str:
+        name = self.portal.client_id
+        claims = {"iss": name, "sub": name, "aud": self.configuration["token_endpoint"]}
+        claims |= {"exp": int(time.time()) + 240, "jti": secrets.token_urlsafe(12)}
+        return jwt.encode({"alg": "ES384", "kid": "of the app"}, claims, KEY, ["ES384"])
 
     def exchange(self, code: str, /, **changes: str) -> Answer:
         form = {

@@ -1,17 +1,21 @@
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import pytest
 
-from connectors.profile import Profile
+from connectors.profile import Profile, Server
 from connectors.registry import load_registry
 from connectors.sandbox import Account, Fault, PortalSpec, RunningPortal, SandboxClient, serve
-from tests.connectors.sandbox.browser import CALLBACK
+from connectors.sandbox.spec import utc_now
+from tests.connectors.sandbox.browser import CALLBACK, KEY
 
 PROFILES = dict(load_registry())
+JWKS = {"keys": [KEY.as_dict(private=False)]}
 ANNA = Account(username="anna", password="a word", patient_id="anna", name="Anna Berg")
 PATIENT = b'{"resourceType":"Patient","id":"anna","name":[{"family":"Berg"}],"birthDate":"1980-02-29"}'
 
@@ -22,23 +26,37 @@ class OpenPortal(Protocol):
         profile: Profile | None = None,
         *,
         resources: Sequence[bytes] = (PATIENT,),
-        clients: Sequence[SandboxClient] = (SandboxClient(redirect_uris=(CALLBACK,)),),
+        clients: Sequence[SandboxClient] = (SandboxClient(redirect_uris=(CALLBACK,), jwks=JWKS),),
         faults: Sequence[Fault] = (),
         state: str = "state",
         patient_id: str = "anna",
+        clock: Callable[[], datetime] = utc_now,
+        spec: Mapping[str, Any] = MappingProxyType({}),
         **server: Any,
     ) -> RunningPortal: ...
 
 
 def standard() -> Profile:
-    """A server without quirks: the one whose `[server]` differs least from the defaults."""
+    """A server without quirks."""
+    return dataclasses.replace(PROFILES["generic"], server=Server())
 
-    def quirks(profile: Profile) -> int:
-        plain = type(profile.server)()
-        names = [field.name for field in dataclasses.fields(plain)]
-        return sum(getattr(plain, name) != getattr(profile.server, name) for name in names)
 
-    return min(PROFILES.values(), key=quirks)
+class Clock:
+    """A time that moves when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 9, 1, 8, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def forward(self, **by: float) -> None:
+        self.now += timedelta(**by)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
 
 
 @pytest.fixture
@@ -55,15 +73,17 @@ def portal(tmp_path: Path, stop: ExitStack) -> OpenPortal:
         profile: Profile | None = None,
         *,
         resources: Sequence[bytes] = (PATIENT,),
-        clients: Sequence[SandboxClient] = (SandboxClient(redirect_uris=(CALLBACK,)),),
+        clients: Sequence[SandboxClient] = (SandboxClient(redirect_uris=(CALLBACK,), jwks=JWKS),),
         faults: Sequence[Fault] = (),
         state: str = "state",
         patient_id: str = "anna",
+        clock: Callable[[], datetime] = utc_now,
+        spec: Mapping[str, Any] = MappingProxyType({}),
         **server: Any,
     ) -> RunningPortal:
         profile = profile or standard()
         profile = dataclasses.replace(profile, server=dataclasses.replace(profile.server, **server))
-        spec = PortalSpec(
+        given = PortalSpec(
             slug="mercy",
             name="Mercy Hospital",
             profile=profile,
@@ -72,6 +92,7 @@ def portal(tmp_path: Path, stop: ExitStack) -> OpenPortal:
             clients=clients,
             faults=faults,
         )
-        return stop.enter_context(serve([spec], state_dir=tmp_path / state)).portals[0]
+        given = dataclasses.replace(given, **spec)
+        return stop.enter_context(serve([given], state_dir=tmp_path / state, clock=clock)).portals[0]
 
     return open_portal
