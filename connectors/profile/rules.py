@@ -78,8 +78,8 @@ def _patient(profile: Profile) -> Iterator[Fault]:
         yield "patient.sources", "names a source twice"
     if ("jwt_claim" in patient.sources) != bool(patient.claim):
         yield "patient.claim", 'goes with the source "jwt_claim", and only with it'
-    if "fhir_user" in patient.sources and not {"openid", "fhirUser"} <= set(profile.scopes.identity):
-        yield "patient.sources", 'holds "fhir_user", but scopes.identity lacks openid or fhirUser'
+    if patient.sources == ("fhir_user",) and not {"openid", "fhirUser"} <= set(profile.scopes.identity):
+        yield "patient.sources", 'is "fhir_user" alone, but scopes.identity lacks openid or fhirUser'
 
 
 def _search(profile: Profile) -> Iterator[Fault]:

@@ -197,6 +197,8 @@ class ErrorRule:
     issue_code: str | None = None
     # "html": only where a web page came instead of an OperationOutcome.
     body: Literal["any", "html"] = "any"
+    # Only for searches ("$everything" among them), or only for reading one resource by its id.
+    kind: Literal["any", "search", "read"] = "any"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -151,7 +151,8 @@ NO_REFRESH = COMPLETE.replace('"rotating"', '"none"')
         ),
         pytest.param(COMPLETE + '[patient]\nclaim = "sub"\n', "patient.claim", id="claim_never_looked_at"),
         pytest.param(
-            COMPLETE.replace("[refresh]", 'identity = ["openid"]\n[refresh]'),
+            COMPLETE.replace("[refresh]", 'identity = ["openid"]\n[refresh]')
+            + '[patient]\nsources = ["fhir_user"]\n',
             "patient.sources",
             id="fhir_user_not_asked_for",
         ),
