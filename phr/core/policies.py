@@ -39,6 +39,19 @@ def wall(table: str, condition: str = "person_id = phr_person()", *, writes: str
     )
 
 
+# True within `core.tenant.operating`: whoever runs this installation, at work on what belongs to nobody's record yet.
+DESK = RunSQL(
+    sql="""CREATE FUNCTION phr_operating() RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE
+           AS $$ SELECT coalesce(current_setting('phr.operating', true) = 'on', false) $$""",
+    reverse_sql="DROP FUNCTION phr_operating()",
+)
+
+
+def desk(table: str) -> RunSQL:
+    """Force row level security on a table of the operator's: no tenant sees a row of it, whoever it speaks of."""
+    return wall(table, "phr_operating()")
+
+
 def belongs(table: str, column: str, parent: str, parent_column: str = "id") -> RunSQL:
     """Bind rows to a parent row of the same person, and let them go with it."""
     name = f"{table}_{column}_of_person"

@@ -33,3 +33,19 @@ def tenant(
         yield
         if before is not None and not connection.needs_rollback:
             cursor.execute(_SET, before)
+
+
+@contextmanager
+def operating(*, using: str = "default") -> Iterator[None]:
+    """Open a transaction that sees the operator's tables (`core.policies.desk`); accounts.desk decides for whom.
+
+    It opens nobody's record: a tenant within it does, for its own block.
+    """
+    connection = connections[using]
+    with transaction.atomic(using=using), connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('phr.operating', true)")
+        before: str = cursor.fetchone()[0] or ""
+        cursor.execute("SELECT set_config('phr.operating', 'on', true)")
+        yield
+        if not connection.needs_rollback:
+            cursor.execute("SELECT set_config('phr.operating', %s, true)", [before])

@@ -187,6 +187,8 @@ class Source(models.Model):
     class Kind(models.TextChoices):
         PORTAL = "portal", _("portal")
         FILE = "file", _("file")
+        # Brought by whoever runs this server, who said that it is about this person (phr.exchange).
+        EXPORT = "export", _("export")
 
     class State(models.TextChoices):
         ACTIVE = "active", _("connected")
@@ -217,7 +219,8 @@ class Source(models.Model):
             models.UniqueConstraint(fields=["person", "id"], name="source_of_person"),
             models.CheckConstraint(
                 condition=models.Q(kind="file", portal__isnull=True)
-                | models.Q(kind="portal", portal__isnull=False),
+                | models.Q(kind="portal", portal__isnull=False)
+                | models.Q(kind="export"),
                 name="source_portal_fits_kind",
             ),
             models.CheckConstraint(
