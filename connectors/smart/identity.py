@@ -14,7 +14,7 @@ from typing import Any, Final, cast
 
 import msgspec
 from joserfc import jws
-from joserfc.errors import JoseError
+from joserfc.errors import JoseError, SecurityWarning
 from joserfc.jwk import ECKey, RSAKey
 from joserfc.util import urlsafe_b64decode
 
@@ -259,7 +259,7 @@ def _key(data: dict[str, Any]) -> Key | None:
             return rsa if rsa.raw_value.key_size >= _MIN_RSA_BITS else None
         if data.get("kty") == "EC":
             return ECKey.import_key(cast("Any", data))
-    except (JoseError, ValueError, TypeError, KeyError):
+    except (JoseError, SecurityWarning, ValueError, TypeError, KeyError):
         return None
     return None
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final, Literal, cast
 
-from joserfc.errors import JoseError
+from joserfc.errors import JoseError, SecurityWarning
 from joserfc.jwk import ECKey, RSAKey
 
 from connectors.secret import Secret
@@ -54,7 +54,7 @@ def load_private_key(*, private_key: Secret, algorithm: SigningAlgorithm) -> RSA
             fit = key.is_private and key.raw_value.key_size >= _MIN_RSA_BITS
         else:
             fit = key.is_private and key.curve_name == "P-384"
-    except (JoseError, ValueError, TypeError):
+    except (JoseError, SecurityWarning, ValueError, TypeError):
         fit = False
     if not fit:
         raise ValueError(f"the key of this registration is not a private key for {algorithm}")
