@@ -8,10 +8,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import IntegrityError, ProgrammingError, connection, transaction
 
-from phr.accounts import access
+from phr.accounts import access, desk
 from phr.accounts.models import Access, Person, User
 from phr.core import roles
 from phr.core.tenant import tenant
+from phr.exchange.models import ExportedPatient, SystemConnection
 from phr.sources.models import Source
 
 NOW = datetime(2126, 11, 23, 12, 0, tzinfo=UTC)  # the policies ask the real clock too
@@ -39,6 +40,8 @@ UNWALLED = {
     "sources_registration": "the operator's client ids",
     "sources_signingkey": "the installation's key pairs, the private halves sealed",
     "sync_due": "ids and times, for the scheduler",
+    "exchange_systemconnection": "the operator's settings for exports: no patient's",
+    "exchange_exportdue": "ids and times, for the scheduler",
 }
 
 
@@ -175,3 +178,51 @@ def test_nobody_grants_themselves_a_record(stranger: User, sight: access.Sight) 
         transaction.atomic(),
     ):
         Access.objects.create(user=stranger, person_id=sight.person_id, role="owner")
+
+
+def test_what_lies_at_the_desk_is_seen_by_no_tenant(owner: User, sight: access.Sight) -> None:
+    connection_row = SystemConnection.objects.create(
+        kind="files", name="A hospital", profile_id="generic", base_url="urn:uuid:x"
+    )
+    with desk.for_errand().open():
+        ExportedPatient.objects.create(connection=connection_row, fhir_id="rosa")
+    assert not ExportedPatient.objects.exists()
+    with sight.open():
+        assert not ExportedPatient.objects.exists()
+    with pytest.raises(ProgrammingError, match="row-level security"), sight.open(), transaction.atomic():
+        ExportedPatient.objects.create(connection=connection_row, fhir_id="ana")
+    with tenant(user_id=owner.pk):
+        assert not ExportedPatient.objects.exists()
+
+
+def test_a_desk_is_for_staff_and_opens_no_record(
+    owner: User, sight: access.Sight, make_user: Callable[..., User]
+) -> None:
+    with pytest.raises(access.NotVisible):
+        desk.desk_of(user=owner)
+    with pytest.raises(access.NotVisible):
+        desk.desk_of(user=make_user("gone@example.org", is_staff=True, is_active=False))
+    with sight.open():
+        Source.objects.create(
+            person_id=sight.person_id,
+            kind="file",
+            profile_id="generic",
+            name="x",
+            base_url="x",
+            patient_fhir_id="x",
+        )
+    staff = desk.desk_of(user=make_user("staff@example.org", is_staff=True))
+    with staff.open():
+        assert [person.name for person in desk.everybody(desk=staff)] == ["Rosa Marin"]
+        assert not Source.objects.exists()
+        assert not Access.objects.exists()
+        assert Person.objects.update(name="Somebody else") == 0, "it reads names, and writes none"
+    with pytest.raises(access.NotVisible):
+        desk.everybody(desk=staff)
+    assert not Person.objects.exists()
+
+
+def test_a_desk_does_not_outlive_its_block_when_that_raises(sight: access.Sight) -> None:
+    with pytest.raises(RuntimeError), desk.for_errand().open():
+        raise RuntimeError
+    assert not Person.objects.exists()
