@@ -71,6 +71,12 @@ class Answers:
         text = "must have one of: " + ", ".join(name.replace("+", " and ") for name in required)
         return self.problem(status, code="required", text=text)
 
+    def not_found(self) -> Response:
+        """Answer that there is no such resource for whoever asks."""
+        if self._server.not_found_answer == "500_outcome":
+            return self.problem(500, code="exception", text="an error occurred")
+        return self.problem(404, code="not-found", text="no such resource")
+
     def page_gone(self) -> Response:
         """Answer that a link to a further page is no longer known."""
         return self.problem(

@@ -17,7 +17,7 @@ ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 MAX_SECONDS: Final = 300
 
 
-def authenticate_assertion(  # noqa: PLR0911 - one line a reason to refuse
+def authenticate_assertion(
     *,
     form: Mapping[str, str],
     clients: Clients,
@@ -25,14 +25,32 @@ def authenticate_assertion(  # noqa: PLR0911 - one line a reason to refuse
     audiences: Sequence[str],
     algorithms: Sequence[str],
 ) -> Registered | None:
-    """Return the client whose assertion the form carries, or None when there is none or it does not hold.
+    """Return the client whose assertion the form carries, or None when there is none or it does not hold."""
+    if form.get("client_assertion_type") != ASSERTION_TYPE:
+        return None
+    client = holder(
+        assertion=form.get("client_assertion", ""),
+        clients=clients,
+        grants=grants,
+        audiences=audiences,
+        algorithms=algorithms,
+    )
+    return client if client is None or form.get("client_id", client.id) == client.id else None
+
+
+def holder(  # noqa: PLR0911 - one line a reason to refuse
+    *,
+    assertion: str,
+    clients: Clients,
+    grants: Grants,
+    audiences: Sequence[str],
+    algorithms: Sequence[str],
+) -> Registered | None:
+    """Return the client that signed an assertion, or None when it does not hold.
 
     Checked: algorithm, signature by a registered key, iss = sub = client, audience, life of five minutes at
     most, and that its `jti` was not seen before.
     """
-    if form.get("client_assertion_type") != ASSERTION_TYPE:
-        return None
-    assertion = form.get("client_assertion", "")
     client = clients.find(_claimed_issuer(assertion))
     if client is None or client.method != "private_key_jwt" or client.jwks is None:
         return None
@@ -42,7 +60,7 @@ def authenticate_assertion(  # noqa: PLR0911 - one line a reason to refuse
     except (JoseError, ValueError):
         return None
     expires, now = claims.get("exp"), grants.now()
-    if claims.get("sub") != client.id or form.get("client_id", client.id) != client.id:
+    if claims.get("sub") != client.id:
         return None
     if not isinstance(expires, int) or not now < expires <= now + MAX_SECONDS + 5:
         return None

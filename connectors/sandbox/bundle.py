@@ -15,10 +15,11 @@ def outcome(*, code: str, text: str, severity: str = "error", detail: str = "") 
     return json.dumps({"resourceType": "OperationOutcome", "issue": [issue]}).encode()
 
 
-def entry(*, body: bytes, full_url: str, mode: Mode) -> bytes:
-    """Write one entry of a searchset around a resource's text."""
+def entry(*, body: bytes, full_url: str, mode: Mode | None) -> bytes:
+    """Write one entry of a searchset around a resource's text; `mode` None does not say why it is there."""
     url = b'"fullUrl":' + json.dumps(full_url).encode() + b"," if full_url else b""
-    return b"{" + url + b'"resource":' + body + b',"search":{"mode":"' + mode.encode() + b'"}}'
+    why = b"" if mode is None else b',"search":{"mode":"' + mode.encode() + b'"}'
+    return b"{" + url + b'"resource":' + body + why + b"}"
 
 
 def bundle(

@@ -115,6 +115,10 @@ class Clients:
         row = self._database.one("SELECT * FROM client WHERE id = ?", identifier)
         return None if row is None else _registered(row)
 
+    def remove(self, identifier: str) -> None:
+        """Forget a client."""
+        self._database.all("DELETE FROM client WHERE id = ?", identifier)
+
     def launchable(self) -> list[Registered]:
         """List the apps that the portal can launch."""
         rows = self._database.all("SELECT * FROM client WHERE launch_url != '' ORDER BY ordinal")

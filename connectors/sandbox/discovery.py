@@ -151,6 +151,8 @@ class Discovery:
         endpoints = self.endpoints()
         grants = ["authorization_code"]
         grants += ["refresh_token"] if server.refresh_given else []
+        bearer = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+        grants += [bearer] if server.dynamic_registration == "software_id" else []
         grants += ["client_credentials"] if "backend" in server.flows else []
         # Named in the CapabilityStatement, and there only to who says which app it is.
         if server.register_needs_header:

@@ -127,7 +127,7 @@ class FhirApi:
             return self.answers.problem(410, code="deleted", text="the resource was deleted")
         if held is None or row is None or not self._content.belongs(row, bearer.patient):
             # Another patient's resource is like one that is not there: its id is not confirmed.
-            return self.answers.problem(404, code="not-found", text="no such resource")
+            return self.answers.not_found()
         if resource_type == "Binary":
             if not self._attachments.opens(request, identifier):
                 return self.answers.refuse()
@@ -145,7 +145,7 @@ class FhirApi:
         if not self._allows(bearer, resource_type, "r"):
             return self.answers.refuse()
         if row is None or not self._content.belongs(row, bearer.patient):
-            return self.answers.problem(404, code="not-found", text="no such resource")
+            return self.answers.not_found()
         versions = self._content.history(resource_type=resource_type, identifier=identifier)
         url = f"{base_url}/{resource_type}/{identifier}"
         entries = [
@@ -248,7 +248,8 @@ class FhirApi:
     def _entry(self, row: Row, mode: Any, base_url: str) -> bytes:
         held = self._content.find(resource_type=row.type, identifier=row.id)
         body = b"{}" if held is None else self.served(held.body, base_url=base_url)
-        return entry(body=body, full_url=f"{base_url}/{row.type}/{row.id}", mode=mode)
+        named = mode if self._server.search_mode else None
+        return entry(body=body, full_url=f"{base_url}/{row.type}/{row.id}", mode=named)
 
     def _resume(self, path: str, params: Params, *, bearer: Bearer) -> Window | None:
         if self._pages.continues(params) and self._faults.take(EXPIRE, path):

@@ -137,6 +137,10 @@ class Grants:
         )
         return _granted(row)
 
+    def granted(self, identifier: int) -> Granted:
+        """Look up a grant."""
+        return _granted(self.database.one("SELECT * FROM grant_ WHERE id = ?", identifier))
+
     def revoke_grant(self, identifier: int) -> None:
         """End a grant: every token of it is dead."""
         self.database.all("UPDATE grant_ SET revoked = 1 WHERE id = ?", identifier)
@@ -180,7 +184,7 @@ class Grants:
             nonce=row["nonce"],
             expires_at=row["expires_at"],
             used=bool(row["used"]),
-            grant=self._granted(row["grant_id"]),
+            grant=self.granted(row["grant_id"]),
         )
 
     def use_code(self, code: Code) -> None:
@@ -211,7 +215,7 @@ class Grants:
             expires_at=row["expires_at"],
             used=bool(row["used"]),
             revoked=bool(row["revoked"]),
-            grant=self._granted(row["grant_id"]),
+            grant=self.granted(row["grant_id"]),
         )
 
     def is_alive(self, token: Token) -> bool:
@@ -240,9 +244,6 @@ class Grants:
     def expire_access(self) -> None:
         """Let every access token expire now."""
         self.database.all("UPDATE token SET expires_at = ? WHERE kind = 'access'", self.now())
-
-    def _granted(self, identifier: int) -> Granted:
-        return _granted(self.database.one("SELECT * FROM grant_ WHERE id = ?", identifier))
 
 
 def _granted(row: Any) -> Granted:

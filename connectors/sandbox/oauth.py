@@ -17,7 +17,7 @@ from joserfc import jwt
 
 from connectors.profile import Server
 from connectors.sandbox import capture, scopes
-from connectors.sandbox.assertion import authenticate_assertion
+from connectors.sandbox.assertion import authenticate_assertion, holder
 from connectors.sandbox.clients import Clients
 from connectors.sandbox.flows import (
     CodeGrant,
@@ -30,7 +30,9 @@ from connectors.sandbox.flows import (
 )
 from connectors.sandbox.grants import Consenting, Granted, Grants, Token
 from connectors.sandbox.http import Request, Response, json_response, redirect
+from connectors.sandbox.machine import BackendGrant, JwtBearerGrant
 from connectors.sandbox.protocol import Client, OAuthRequest
+from connectors.sandbox.registration import Registration
 from connectors.sandbox.signin import Launched, SignIns
 from connectors.sandbox.spec import Captured
 
@@ -47,6 +49,7 @@ class OAuth(AuthorizationServer):  # type: ignore[misc]
         grants: Grants,
         clients: Clients,
         sign_ins: SignIns,
+        registration: Registration,
         types: Callable[[], Sequence[str]],
     ) -> None:
         """Register the grants and endpoints that `server` has. `types`: those its FHIR side knows."""
@@ -54,6 +57,7 @@ class OAuth(AuthorizationServer):  # type: ignore[misc]
         self.server = server
         self.grants = grants
         self.clients = clients
+        self.registration = registration
         self._sign_ins = sign_ins
         self._types = types
         self.key = grants.signing_key()
@@ -64,6 +68,10 @@ class OAuth(AuthorizationServer):  # type: ignore[misc]
             extensions.append(IdToken(self))
         self.register_grant(CodeGrant, extensions)
         self.register_grant(RefreshGrant)
+        if server.dynamic_registration == "software_id":
+            self.register_grant(JwtBearerGrant)
+        if "backend" in server.flows:
+            self.register_grant(BackendGrant)
         self.register_endpoint(Revocation)
         self.register_endpoint(Introspection)
         self.register_client_auth_method("private_key_jwt", self._authenticate_assertion)
@@ -272,6 +280,8 @@ class OAuth(AuthorizationServer):  # type: ignore[misc]
         context = dict(grant.context)
         if context:
             return {"patient": grant.patient, **context}
+        if not grant.patient:
+            return {}
         named = "launch/patient" in grant.scope.split() or "launch/patient" not in self.server.scope_words
         return {"patient": grant.patient} if self.server.patient_in_token and named else {}
 
@@ -323,6 +333,20 @@ class OAuth(AuthorizationServer):  # type: ignore[misc]
         for name, value in self.server.token_claims.items():
             claims[name] = value.replace("{patient}", grant.patient)
         return jwt.encode({"alg": "RS256", "kid": str(self.key.kid)}, claims, self.key, ["RS256"])
+
+    def holder(self, request: OAuthRequest, assertion: str) -> Client | None:
+        """Return the client that signed an assertion for this token endpoint."""
+        found = holder(
+            assertion=assertion,
+            clients=self.clients,
+            grants=self.grants,
+            audiences=self._audiences(request),
+            algorithms=self.server.signing_algorithms,
+        )
+        return None if found is None else self.query_client(found.id)
+
+    def _audiences(self, request: OAuthRequest) -> tuple[str, ...]:
+        return (f"{self.origin}/oauth2/token", f"{self.origin}{urlsplit(request.uri).path}")
 
     def _authenticate_assertion(self, query_client: Any, request: OAuthRequest) -> Client | None:
         client = authenticate_assertion(

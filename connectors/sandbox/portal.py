@@ -24,6 +24,7 @@ from connectors.sandbox.journey import Journey
 from connectors.sandbox.limits import Limits
 from connectors.sandbox.oauth import OAuth
 from connectors.sandbox.paging import Pages
+from connectors.sandbox.registration import Registration
 from connectors.sandbox.signin import SignIns
 from connectors.sandbox.spec import FaultKind, PortalSpec
 
@@ -69,11 +70,19 @@ class Portal:
             attachments=Attachments(server=server, database=self.database),
             types=capture.types(spec.captured),
         )
+        self.registration = Registration(
+            server=server,
+            clients=self.clients,
+            grants=self.grants,
+            initial_access_token=spec.initial_access_token,
+            fetch_keys=spec.fetch_keys,
+        )
         self.oauth = OAuth(
             server=server,
             grants=self.grants,
             clients=self.clients,
             sign_ins=self.sign_ins,
+            registration=self.registration,
             types=self.fhir.supported,
         )
         self.journey = Journey(spec=spec, oauth=self.oauth, sign_ins=self.sign_ins)
@@ -210,7 +219,7 @@ class Portal:
                 return ehr.style()
         return None
 
-    def _oauth(self, request: Request, path: str) -> Response | None:  # noqa: C901, PLR0911 - a path a line
+    def _oauth(self, request: Request, path: str) -> Response | None:  # noqa: C901, PLR0911, PLR0912 - a path a line
         personas = self.spec.profile.server.provider_persona
         # The pages after it may stand beside the endpoint or at the root.
         if personas and path.startswith("personas/") and not path.endswith("/authorize"):
@@ -235,6 +244,10 @@ class Portal:
                 return response
             case ("POST", "introspect"):
                 return self.oauth.introspect(request)
+            case ("POST", "register"):
+                return self.registration.answer(request, url=f"{self.oauth.origin}/oauth2/register")
+            case ("GET" | "DELETE", _) if path.startswith("register/"):
+                return self.registration.manage(request, path.removeprefix("register/"))
             case ("GET", "jwks"):
                 return json_response({"keys": [self.oauth.key.as_dict(private=False)]})
             case ("GET", ".well-known/openid-configuration"):
@@ -242,14 +255,8 @@ class Portal:
         return None
 
     def _fhir(self, request: Request, path: str) -> Response:
-        if path == ".well-known/smart-configuration":
-            return json_response(self._documents.smart_configuration())
-        if path == "metadata":
-            if not self.fhir.accepts(request):
-                return self.fhir.answers.problem(406, code="not-supported", text="not served in this form")
-            answer = json_response(self._documents.capability_statement(request))
-            answer.content_type = self.spec.profile.server.content_type
-            return answer
+        if path in {".well-known/smart-configuration", "metadata"}:
+            return self._document(request, path)
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         held = self.grants.token(token.strip(), kind="access") if scheme.lower() == "bearer" else None
         if held is None or not self.grants.is_alive(held):
@@ -257,8 +264,20 @@ class Portal:
         refusal = self.limits.check()
         if refusal is not None:
             return refusal
+        # What is asked for the installation and not for a patient (bulk exports) branches off here.
         bearer = Bearer(patient=held.grant.patient, scope=held.scope)
         return self.fhir.handle(request, path=path, bearer=bearer, base_url=self.base_url)
+
+    def _document(self, request: Request, path: str) -> Response:
+        if path != "metadata":
+            if self.spec.profile.server.smart_configuration:
+                return json_response(self._documents.smart_configuration())
+            return self.fhir.answers.problem(404, code="not-found", text="there is nothing here")
+        if not self.fhir.accepts(request):
+            return self.fhir.answers.problem(406, code="not-supported", text="not served in this form")
+        answer = json_response(self._documents.capability_statement(request))
+        answer.content_type = self.spec.profile.server.content_type
+        return answer
 
 
 class _Body:

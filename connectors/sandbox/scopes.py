@@ -95,6 +95,8 @@ def refreshes(scopes: str, *, server: Server) -> bool:
     """Say whether a grant with these scopes gets a refresh token."""
     if not server.refresh_given:
         return False
+    if server.refresh_unasked:
+        return True
     known = [word for word in OFFLINE if word in server.scope_words]
     return not known or any(word in scopes.split() for word in known)
 

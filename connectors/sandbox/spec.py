@@ -1,6 +1,6 @@
 """What a sandbox portal is made of, and what can be made to go wrong in it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -112,6 +112,8 @@ class PortalSpec:
     captured: Captured = Captured()
     # What an app that registers itself must hold; "" lets anybody register.
     initial_access_token: str = ""
+    # Reads the keys at a `jwks_uri` that an app registers; without it such a registration is declined.
+    fetch_keys: Callable[[str], Mapping[str, Any]] | None = None
     latency_ms: int = 0
     faults: Sequence[Fault] = field(default=())
 
