@@ -1,19 +1,30 @@
-"""The sections of a profile that are written for people: no code behaves by them, pages and guides show them.
+"""The sections of a profile that are written for people: no client behaves by them. Pages and guides show them,
+and the directory tells by `addresses` whose portal it is.
 
 "" stands for "not found": a guide says so in words.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
+
+from connectors.profile.sections import empty_mapping
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Addresses:
     """Where the vendor's portals stand."""
 
-    # FHIR bases with a name in braces for what differs: "https://fhir.example.org/r4/{practice}". A portal's
-    # vendor is told from them.
+    # FHIR bases with a name in braces for what differs: "https://fhir.example.org/r4/{practice}", and with a star
+    # where that may hold slashes: "{path*}". A portal's vendor is told from them.
     patterns: tuple[str, ...] = ()
+    # Pattern of addresses at which clinicians alone sign in -> that of the patients' address of the same
+    # organization, "" where there is none or nobody knows.
+    staff: Mapping[str, str] = field(default_factory=empty_mapping)
+    # Patterns of addresses that old lists still hold, and that the vendor has replaced.
+    replaced: tuple[str, ...] = ()
+    # What the names of public lists of its portals begin with.
+    lists: tuple[str, ...] = ()
     # The FHIR base of the vendor's own sandbox.
     sandbox: str = ""
 

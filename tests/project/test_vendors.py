@@ -10,9 +10,39 @@ from tests.project.tree import ROOT, name, of
 
 # Parts of the profiles' names that are words of our trade; they say nothing about a vendor.
 PLAIN = frozenset(
-    "affairs another api blue button data diagnostics enterprise fhir for fusion generic health it launcher"
-    " medical medicare office on one plan portal practice professional reference sandbox server services smart"
-    " solutions veterans".split()
+    {
+        "affairs",
+        "another",
+        "api",
+        "blue",
+        "button",
+        "data",
+        "diagnostics",
+        "enterprise",
+        "fhir",
+        "for",
+        "fusion",
+        "generic",
+        "health",
+        "it",
+        "launcher",
+        "medical",
+        "medicare",
+        "office",
+        "on",
+        "one",
+        "plan",
+        "portal",
+        "practice",
+        "professional",
+        "reference",
+        "sandbox",
+        "server",
+        "services",
+        "smart",
+        "solutions",
+        "veterans",
+    }
 )
 BEGIN, END = "<!-- vendors: begin -->\n", "\n<!-- vendors: end -->"
 
