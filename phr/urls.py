@@ -8,7 +8,17 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
 from phr.ops import health
-from phr.web.views import connect, home, inspector, jwks, people, sources, timeline
+from phr.web.views import (
+    connect,
+    home,
+    inspector,
+    jwks,
+    operate,
+    people,
+    registrations,
+    sources,
+    timeline,
+)
 
 # Operators come in by the same door: Django's own form knows neither the second step nor the limits on tries.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
@@ -40,6 +50,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("p/<uuid:person_id>/", include(record)),
     path("callback/<slug:slug>/", connect.callback, name="callback"),
     path(".well-known/jwks.json", jwks.jwks, name="jwks"),
+    path("operate/", operate.operate, name="operate"),
+    path("operate/portals/check/", registrations.check, name="check_portal"),
+    path("registrations/", registrations.overview, name="registrations"),
+    path("registrations/<slug:profile_id>/", registrations.vendor, name="registrations_vendor"),
+    path("registrations/<slug:profile_id>/test/", registrations.test, name="registrations_test"),
     path("appearance/", home.appearance, name="appearance"),
     path("account/", home.account, name="account"),
     path("account/", include("allauth.urls")),

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlsplit
 
 from connectors import scopes
 from connectors.profile import Profile
+from connectors.smart import redirects
 
 NOT_FOUND: Final = "not found in anything published"
 
@@ -137,24 +137,18 @@ def _enter(profile: Profile, *, redirect_uri: str, launch_url: str, jwks_url: st
 def _slips(profile: Profile, redirect_uri: str) -> Iterator[str]:
     if profile.guide.redirect_uri:
         yield profile.guide.redirect_uri
+    refused = redirects.problems(redirect_uri=redirect_uri, profile=profile)
+    yield from refused
+    if refused:
+        yield (
+            "Register any https address that you control instead (it need not be reachable), and let people paste the "
+            "address that their browser ends on."
+        )
+    usual = "; ".join(f"{address} ({slip})" for address, slip in redirects.slips(redirect_uri=redirect_uri))
     yield (
-        "The redirect URI must be the same to the letter: the slash at its end, http or https, the port, capital "
-        "letters. A portal that finds a difference shows its own error page, and the person never comes back."
+        "The redirect URI must be the same to the letter. A portal that finds a difference shows its own error page, "
+        f"and the person never comes back. Not the same are: {usual}."
     )
-    parts = urlsplit(redirect_uri)
-    at_home = (parts.hostname or "") in {"localhost", "127.0.0.1", "::1"} or "." not in (parts.hostname or "")
-    if parts.scheme == "http" and profile.guide.redirect_needs_https:
-        yield (
-            "This one begins with http, which this vendor refuses. Give the server an https address, or register "
-            "any https address that you control and let people paste the address their browser ends on."
-        )
-    if at_home and profile.guide.redirect_refuses_localhost:
-        yield (
-            "This one leads to this machine, which this vendor refuses. Register an https address (it need not be "
-            "reachable) and let people paste the address their browser ends on."
-        )
-    elif at_home:
-        yield "This one leads to this machine: it works in a browser that runs here, and nowhere else."
 
 
 def _try(profile: Profile) -> Section:

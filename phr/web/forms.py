@@ -91,3 +91,75 @@ class ThemeForm(forms.Form):
 
     theme = forms.ChoiceField(choices=[("system", ""), ("light", ""), ("dark", "")])
     next = forms.CharField(required=False, max_length=2000)
+
+
+class RegistrationForm(forms.Form):
+    """Keep the client id that a vendor gave us."""
+
+    client_id = forms.CharField(
+        label=gettext_lazy("Client id"),
+        max_length=300,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+    method = forms.ChoiceField(label=gettext_lazy("How this server proves itself"))
+    secret = forms.CharField(
+        label=gettext_lazy("Client secret"),
+        required=False,
+        strip=True,
+        max_length=4000,
+        widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
+        help_text=gettext_lazy(
+            "Kept encrypted, and never shown again. Leave it empty for a key or a public client."
+        ),
+    )
+    portal_url = forms.CharField(
+        label=gettext_lazy("Only for the portal at this FHIR address"),
+        required=False,
+        max_length=500,
+        widget=forms.URLInput(attrs={"autocomplete": "off", "placeholder": "https://fhir.example.org/r4"}),
+        help_text=gettext_lazy("Leave it empty for all portals of this vendor."),
+    )
+    redirect_uri = forms.CharField(
+        label=gettext_lazy("Redirect URI, if you registered another one"),
+        required=False,
+        max_length=500,
+        widget=forms.URLInput(
+            attrs={"autocomplete": "off", "placeholder": "https://phr.example.org/callback/"}
+        ),
+        help_text=gettext_lazy("People then paste the address that their browser ends on."),
+    )
+
+    def __init__(self, *args: object, methods: Sequence[tuple[str, str]], **kwargs: object) -> None:
+        """Offer the ``methods`` of the vendor alone."""
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        method = self.fields["method"]
+        assert isinstance(method, forms.ChoiceField)
+        method.choices = list(methods)
+
+    def clean(self) -> dict[str, object]:
+        """A secret goes with the methods that send one, and with no other."""
+        cleaned = super().clean() or {}
+        sends = str(cleaned.get("method", "")).startswith("client_secret")
+        if sends and not cleaned.get("secret"):
+            self.add_error("secret", _("This method needs the client secret."))
+        if not sends and cleaned.get("secret"):
+            self.add_error("secret", _("This method sends no secret: leave it empty, or choose another one."))
+        return cleaned
+
+
+class PortalAddressForm(forms.Form):
+    """Look at one portal."""
+
+    url = forms.CharField(
+        label=gettext_lazy("FHIR address of the portal"),
+        max_length=500,
+        widget=forms.URLInput(attrs={"autocomplete": "off", "placeholder": "https://fhir.example.org/r4"}),
+    )
+    vendor = forms.ChoiceField(label=gettext_lazy("Vendor"), required=False)
+
+    def __init__(self, *args: object, vendors: Sequence[tuple[str, str]], **kwargs: object) -> None:
+        """Offer the ``vendors``; none chosen means: told from the address."""
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        vendor = self.fields["vendor"]
+        assert isinstance(vendor, forms.ChoiceField)
+        vendor.choices = [("", _("tell from the address")), *vendors]

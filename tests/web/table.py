@@ -53,6 +53,12 @@ ELSEWHERE: Final[dict[str, tuple[tuple[object, ...], int, int]]] = {
     "home": ((), 200, 0),  # whoever is signed in is led to a record, or asked to begin one
     "people": ((), 302, 200),
     "callback": (("generic",), 302, 403),
+    # Of the operator alone: to everybody else there is no such page.
+    "operate": ((), 302, 404),
+    "check_portal": ((), 302, 404),
+    "registrations": ((), 302, 404),
+    "registrations_vendor": (("generic",), 302, 404),
+    "registrations_test": (("generic",), 405, 405),
     "appearance": ((), 405, 405),
     "account": ((), 302, 200),
     "account_login": ((), 200, 302),

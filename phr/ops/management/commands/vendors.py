@@ -4,9 +4,11 @@ import argparse
 import json
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from connectors.errors import ProfileError
+from phr.ops.vendorguides import INTRODUCTION, PLACEHOLDER, guides
 from phr.ops.vendortable import markdown, table, vendors
 from phr.sources.profiles import all_profiles
 
@@ -19,12 +21,23 @@ class Command(BaseCommand):
         form = parser.add_mutually_exclusive_group()
         form.add_argument("--json", action="store_true", help="one JSON array in place of the table")
         form.add_argument("--markdown", action="store_true", help="the table as the README has it")
+        form.add_argument("--guide", metavar="ID", help="how to register with one vendor, as Markdown")
+        form.add_argument("--guides", action="store_true", help="all of them, as docs/vendors.md has them")
 
     def handle(self, *_: object, **options: Any) -> None:
         try:
-            found = vendors(all_profiles().values())
+            profiles = all_profiles()
         except ProfileError as error:
             raise CommandError(str(error)) from None
+        if options["guide"]:
+            if options["guide"] not in profiles:
+                raise CommandError(f"There is no profile {options['guide']}: see `manage.py vendors`.")
+            self.stdout.write(guides([profiles[options["guide"]]], base_url=settings.PHR_BASE_URL), ending="")
+            return
+        if options["guides"]:
+            self.stdout.write(INTRODUCTION + guides(profiles.values(), base_url=PLACEHOLDER), ending="")
+            return
+        found = vendors(profiles.values())
         if options["json"]:
             self.stdout.write(json.dumps(found, indent=2))
         else:
