@@ -5,15 +5,17 @@ It knows a portal's published address, a profile and its own registrations; of t
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Final, Literal
 
 from connectors.egress import Egress
-from connectors.errors import BadReply, Denied, PortalError, Reauthorize
+from connectors.errors import BadReply, Denied, Reauthorize
 from connectors.fhir.client import FhirClient
 from connectors.fhir.pace import Pace
+from connectors.fhir.plan import plan
 from connectors.profile import ClientMethod, Profile
 from connectors.scopes import ScopeSet, requested
 from connectors.secret import Secret
@@ -26,12 +28,24 @@ from connectors.smart.authorize import (
     sends_nonce,
 )
 from connectors.smart.discovery import Server, discover
-from connectors.smart.identity import fetch_keys, patient_from, search_parameters, verify_id_token
+from connectors.smart.identity import (
+    patient_from,
+    patient_in,
+    patient_search,
+    read_id_token,
+    search_parameters,
+)
+from connectors.smart.introspection import Introspection, introspect
+from connectors.smart.keys import KeyPair, SigningAlgorithm, signing_algorithm
+from connectors.smart.lifetime import earliest_refresh, ending
 from connectors.smart.tokens import Client, TokenReply, exchange_code, refresh, revoke
 from tests.conformance.browser import Browser
 from tests.conformance.network import Clock, Network
 
-CALLBACK = "https://app.example.org/callback/"
+CALLBACK: Final = "https://app.example.org/callback/"
+LAUNCH: Final = "https://app.example.org/launch/"
+
+Launch = Literal["standalone", "ehr", "provider"]
 
 
 class NotOffered(AssertionError):  # noqa: N818 - it says what the app does not do
@@ -47,10 +61,10 @@ class Connection:
     reply: TokenReply
     scope: str
     asked: str
-    patient: str
     claims: Mapping[str, Any] | None
     granted_at: datetime
-    refreshed_at: datetime
+    patient: str = ""
+    refreshed_at: datetime | None = None
     refresh_token: Secret | None = field(repr=False, default=None)
 
     @property
@@ -69,6 +83,7 @@ class PatientApp:
         network: Network,
         clock: Clock,
         clients: Mapping[ClientMethod, Client],
+        keys: Mapping[SigningAlgorithm, KeyPair],
         browser: Browser,
     ) -> None:
         self.profile = profile
@@ -77,6 +92,7 @@ class PatientApp:
         self.egress = Egress(transport=network)
         self.browser = browser
         self._clients = clients
+        self._keys = keys
         limit = profile.limits.requests_per_minute
         self._pace = None if limit is None else Pace(limit, clock.seconds, clock.sleep)
 
@@ -88,17 +104,32 @@ class PatientApp:
             raise NotOffered(f"no client of the kind {method}")
         return self._clients[method or self.profile.auth.clients[0]]
 
-    def discover(self) -> Server:
-        return discover(egress=self.egress, base_url=self.base_url, profile=self.profile)
+    def discover(self, *, client_id: str = "") -> Server:
+        return discover(egress=self.egress, base_url=self.base_url, profile=self.profile, client_id=client_id)
 
-    def scope(self, server: Server) -> str:
-        return requested(profile=self.profile, scopes_supported=server.scopes_supported)
-
-    def connect(self, *, method: ClientMethod | None = None, client: Client | None = None) -> Connection:
-        """Standalone launch, from discovery to the patient's id."""
-        server = self.discover()
+    def connect(
+        self,
+        *,
+        method: ClientMethod | None = None,
+        client: Client | None = None,
+        flow: Launch | None = None,
+        decision: str = "allow",
+    ) -> Connection:
+        """Launch, in the first of the ways that the profile names unless told: from discovery to the patient."""
+        flow = flow or next((each for each in self.profile.auth.flows if each != "backend"), "standalone")
+        if flow not in self.profile.auth.flows:
+            raise NotOffered(f"no {flow} launch")
+        named = client is not None
         client = client or self.client(method)
-        asked = self.scope(server)
+        base_url, launch = self.base_url, None
+        if flow == "ehr":
+            handed = self.browser.launch(self.base_url, app=client.id, until=LAUNCH)
+            base_url, launch = handed["iss"], handed["launch"]
+            assert base_url.rstrip("/") == self.base_url.rstrip("/"), "launched for another portal"
+        server = self.discover(client_id=client.id)
+        if client.method == "private_key_jwt" and not named:
+            client = self._with_key(client, server)
+        asked = requested(profile=self.profile, scopes_supported=server.scopes_supported, flow=flow)
         verifier, nonce, state = new_code_verifier(), new_nonce(), new_state()
         request = authorization_request(
             server=server,
@@ -109,30 +140,13 @@ class PatientApp:
             state=state,
             code_verifier=verifier,
             nonce=nonce,
-            base_url=self.base_url,
+            base_url=base_url,
+            flow=flow,
+            launch=launch,
         )
-        answer = self.browser.go(request.url, request.fields, until=CALLBACK)
-        return self._connected(
-            server=server,
-            client=client,
-            asked=asked,
-            verifier=verifier,
-            nonce=nonce,
-            state=state,
-            answer=answer,
+        answer = self.browser.go(
+            request.url, request.fields, until=CALLBACK, decision=decision, staff=flow == "provider"
         )
-
-    def _connected(
-        self,
-        *,
-        server: Server,
-        client: Client,
-        asked: str,
-        verifier: str,
-        nonce: str,
-        state: str,
-        answer: Mapping[str, str],
-    ) -> Connection:
         if answer.get("state") != state:
             raise Denied("foreign_host")
         reply = exchange_code(
@@ -147,40 +161,48 @@ class PatientApp:
         )
         claims = None
         if reply.id_token is not None:
-            claims = verify_id_token(
+            claims = read_id_token(
+                egress=self.egress,
                 id_token=reply.id_token,
-                keys=fetch_keys(egress=self.egress, server=server),
                 server=server,
                 profile=self.profile,
                 client_id=client.id,
                 nonce=nonce if sends_nonce(scope=asked) else None,
                 now=self.clock(),
             )
-        patient = patient_from(reply=reply, profile=self.profile, claims=claims)
         connection = Connection(
             server=server,
             client=client,
             reply=reply,
             scope=reply.scope or asked,
             asked=asked,
-            patient=patient or "",
             claims=claims,
             granted_at=self.clock(),
-            refreshed_at=self.clock(),
             refresh_token=reply.refresh_token,
         )
-        if not connection.patient:
-            connection.patient = self._patient_by_asking(connection)
+        found = patient_from(reply=reply, profile=self.profile, claims=claims)
+        connection.patient = found or self._patient_by_asking(connection)
         return connection
+
+    def _with_key(self, client: Client, server: Server) -> Client:
+        """Sign with what the server takes. Elliptic curves go first: an RSA key takes a tenth of a second to read."""
+        fit = not server.signing_algorithms or client.algorithm in server.signing_algorithms
+        pair = self._keys[client.algorithm if fit else signing_algorithm(server=server)]
+        return replace(client, secret=pair.private_key, key_id=pair.key_id, algorithm=pair.algorithm)
 
     def _patient_by_asking(self, connection: Connection) -> str:
         """Ask the portal which patient it shows, in the ways that the profile names."""
         fhir = self.fhir(connection)
         for source in self.profile.patient.sources:
-            if source == "search":
-                found = fhir.page(fhir.search_url("Patient", (("_count", "2"),))).entries
-                if len(found) == 1:
-                    return found[0].id
+            question = patient_search(source=source)
+            if question is None:
+                continue
+            resource_type, parameters = question
+            url = fhir.search_url(resource_type, (*parameters, *self.standing(connection)))
+            page = fhir.page(url, resource_type=resource_type)
+            found = patient_in(source=source, resources=[json.loads(entry.raw) for entry in page.entries])
+            if found is not None:
+                return found
         raise BadReply("no_patient")
 
     def fhir(self, connection: Connection) -> FhirClient:
@@ -200,11 +222,14 @@ class PatientApp:
 
     def foresees_end(self, connection: Connection) -> bool:
         """Say whether by what the app knows of the vendor the grant is over by now."""
-        now, said = self.clock(), self.profile.refresh
-        return (
-            said.lifetime_days is not None
-            and now >= connection.granted_at + timedelta(days=said.lifetime_days)
-        ) or (said.idle_days is not None and now >= connection.refreshed_at + timedelta(days=said.idle_days))
+        end = ending(
+            refresh=self.profile.refresh,
+            obtained_at=connection.granted_at,
+            refreshed_at=connection.refreshed_at,
+            access_expires_at=None,
+            renewable=connection.refresh_token is not None,
+        )
+        return end is not None and self.clock() >= end.at
 
     def refresh(self, connection: Connection) -> TokenReply:
         """Renew the access token as the application does: not sooner than allowed, the new token kept first.
@@ -213,10 +238,13 @@ class PatientApp:
         """
         if connection.refresh_token is None:
             raise Reauthorize("grant_over")
-        least = self.profile.refresh.min_interval_seconds
-        if least is not None:
-            passed = (self.clock() - connection.refreshed_at).total_seconds()
-            self.clock.sleep(least - passed)
+        due = earliest_refresh(
+            refresh=self.profile.refresh,
+            obtained_at=connection.granted_at,
+            refreshed_at=connection.refreshed_at,
+        )
+        if due is not None:
+            self.clock.sleep((due - self.clock()).total_seconds())
         reply = refresh(
             egress=self.egress,
             token_endpoint=connection.server.token_endpoint,
@@ -242,12 +270,29 @@ class PatientApp:
             now=self.clock(),
         )
 
+    def introspect(self, connection: Connection) -> Introspection | None:
+        return introspect(
+            egress=self.egress,
+            server=connection.server,
+            client=connection.client,
+            profile=self.profile,
+            token=connection.reply.access_token,
+            now=self.clock(),
+        )
+
     def is_alive(self, connection: Connection) -> bool:
-        """Say whether the portal still takes the access token."""
+        """Say whether the portal still takes the access token, by the first search that an ordinary run makes."""
+        steps = plan(
+            profile=self.profile,
+            granted=connection.granted,
+            capability=None,
+            patient_id=connection.patient,
+            now=self.clock(),
+            standing=self.standing(connection),
+        )
+        step = next(step for step in steps if step.state == "run" and step.kind != "read")
         try:
-            self.fhir(connection).read(f"Patient/{connection.patient}")
+            self.fhir(connection).page(f"{self.base_url.rstrip('/')}/{step.path}")
         except Reauthorize:
             return False
-        except PortalError:
-            return True
         return True

@@ -5,25 +5,29 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Final
 
-from joserfc.jwk import ECKey
+from joserfc.jwk import RSAKey
 
 from connectors.profile import ClientMethod, Profile
 from connectors.registry import load_registry
 from connectors.sandbox import Account, Fault, PortalSpec, SandboxClient
 from connectors.sandbox.portal import Portal
+from connectors.sandbox.spec import Captured, Staff
 from connectors.secret import Secret
+from connectors.smart.keys import KeyPair, SigningAlgorithm, generate_key_pair, jwks
 from connectors.smart.tokens import Client
-from tests.conformance.app import CALLBACK, Connection, PatientApp
+from tests.conformance.app import CALLBACK, LAUNCH, Connection, PatientApp
 from tests.conformance.browser import Browser
 from tests.conformance.chart import Chart, chart_of
 from tests.conformance.network import Clock, Network, Sent
 from tests.conformance.sync import Record, Sync
 
+# Documents written from the profile, none captured.
+_WRITTEN: Final = Captured()
 HOST: Final = "portal.example.org"
 _ROSA: Final = ("rosa", "a word of hers")
+_STAFF: Final = ("staff", "a word of theirs")
 _METHODS: Final[tuple[ClientMethod, ...]] = (
     "public",
     "client_secret_basic",
@@ -42,10 +46,19 @@ def profiles() -> Mapping[str, Profile]:
 
 
 @cache
-def signing_keys() -> tuple[str, dict[str, object]]:
-    """One key pair for all apps of this process: the private key as PEM, and the set that portals are given."""
-    key = ECKey.generate_key("P-384", {"use": "sig", "alg": "ES384", "kid": "the app's key"})
-    return key.as_pem(private=True).decode(), {"keys": [key.as_dict(private=False)]}
+def key_pairs() -> Mapping[SigningAlgorithm, KeyPair]:
+    """The key pairs of all apps of this process, one an algorithm."""
+    rsa = RSAKey.generate_key(
+        2048, auto_kid=False
+    )  # ours have 3072 bits, which take longer to make and to read
+    return {
+        "ES384": generate_key_pair(algorithm="ES384"),
+        "RS384": KeyPair(
+            private_key=Secret(rsa.as_pem(private=True).decode("ascii")),
+            algorithm="RS384",
+            key_id=rsa.thumbprint(),
+        ),
+    }
 
 
 @dataclass(slots=True)
@@ -61,24 +74,30 @@ class Clean:
 class World:
     """A portal that behaves as `server.server` says, with one patient's chart in it."""
 
-    def __init__(self, server: Profile) -> None:
+    def __init__(self, server: Profile, captured: Captured = _WRITTEN) -> None:
         self.profile = server
         self.server = server.server
+        self.captured = captured
         self.clock = Clock()
         self.network = Network(clock=self.clock)
         self.chart: Chart = chart_of(server.server)
-        self.portal = Portal(self._spec(), state=Path(":memory:"), clock=self.clock)
+        self.portal = Portal(self._spec(), state=None, clock=self.clock)
         self.portal.bind(f"https://{HOST}")
         self.network.route(HOST, self.portal)
         self._clean: dict[int, tuple[Profile, Clean]] = {}
 
     @property
+    def is_captured(self) -> bool:
+        """Whether it serves documents that a server of the vendor was seen to serve."""
+        return self.captured != _WRITTEN
+
+    @property
     def base_url(self) -> str:
-        """The base as it is published: with a slash at its end where the server minds it in `aud`."""
-        return self.portal.base_url + ("/" if self.server.aud_check == "bare" else "")
+        """The base as lists have it: with a slash at its end where the server minds it in `aud`."""
+        return self.portal.published_url
 
     def _spec(self) -> PortalSpec:
-        public = signing_keys()[1]
+        public = jwks(pairs=key_pairs().values())
         username, password = _ROSA
         return PortalSpec(
             slug="portal",
@@ -90,12 +109,15 @@ class World:
                     username=username, password=password, patient_id=self.chart.patient, name="Rosa Marin"
                 )
             ],
+            staff=[Staff(username=_STAFF[0], password=_STAFF[1], name="Dr. Sanders")],
+            captured=self.captured,
             clients=[
                 SandboxClient(
                     id=f"app-{method}",
                     secret="" if method in {"public", "private_key_jwt"} else "a secret of the app",
                     method=method,
                     redirect_uris=(CALLBACK,),
+                    launch_url=LAUNCH,
                     jwks=public if method == "private_key_jwt" else None,
                 )
                 for method in _METHODS
@@ -105,14 +127,14 @@ class World:
     def app(self, profile: Profile) -> PatientApp:
         """Return an app of this profile, on a day of its own: what others asked of the portal is over."""
         self.clock.forward(days=1)
-        username, password = _ROSA
         return PatientApp(
             profile=profile,
             base_url=self.base_url,
             network=self.network,
             clock=self.clock,
             clients={method: _client(method) for method in _METHODS},
-            browser=Browser(network=self.network, username=username, password=password),
+            keys=key_pairs(),
+            browser=Browser(network=self.network, person=_ROSA, staff=_STAFF),
         )
 
     def clean(self, profile: Profile) -> Clean:
@@ -145,11 +167,26 @@ class World:
 
 
 def _client(method: ClientMethod) -> Client:
-    secret = {"public": None, "private_key_jwt": Secret(signing_keys()[0])}.get(
-        method, Secret("a secret of the app")
+    """Return a registration; which of the keys signs is settled when the server has said what it takes."""
+    match method:
+        case "public":
+            return Client(id=f"app-{method}", method=method)
+        case "private_key_jwt":
+            return key_client("ES384")
+        case _:
+            return Client(id=f"app-{method}", method=method, secret=Secret("a secret of the app"))
+
+
+def key_client(algorithm: SigningAlgorithm) -> Client:
+    """Return the registration that proves itself by signing with this algorithm."""
+    pair = key_pairs()[algorithm]
+    return Client(
+        id="app-private_key_jwt",
+        method="private_key_jwt",
+        secret=pair.private_key,
+        key_id=pair.key_id,
+        algorithm=algorithm,
     )
-    key = {"key_id": "the app's key", "algorithm": "ES384"} if method == "private_key_jwt" else {}
-    return Client(id=f"app-{method}", method=method, secret=secret, **key)  # type: ignore[arg-type]
 
 
 @cache

@@ -13,6 +13,8 @@ import httpx2  # noqa: TID251 - the browser's side of the transport
 from tests.conformance.network import Network
 
 _MAX_PAGES: Final = 12
+# Fields of the forms by which a person gets further.
+_TELLING: Final = frozenset({"app", "decision", "password", "patient"})
 
 
 class Stuck(AssertionError):  # noqa: N818 - it says how the person is
@@ -55,21 +57,32 @@ class _Page(HTMLParser):
 class Browser:
     """Follows redirects, fills in what it is asked for, and stops where the app's own address begins."""
 
-    def __init__(self, *, network: Network, username: str, password: str) -> None:
+    def __init__(self, *, network: Network, person: tuple[str, str], staff: tuple[str, str]) -> None:
+        """`person`, `staff`: name and password at the portal."""
         self._network = network
-        self._filled = {"username": username, "password": password}
+        self._person = dict(zip(("username", "password"), person, strict=True))
+        self._staff = dict(zip(("username", "password"), staff, strict=True))
+        self._cookies: dict[str, str] = {}
 
     def get(self, url: str) -> httpx2.Response:
-        return self._network.ask(httpx2.Request("GET", url), browser=True)
+        return self._send(httpx2.Request("GET", url))
 
     def go(
-        self, url: str, fields: Mapping[str, str] | None = None, *, until: str, decision: str = "allow"
+        self,
+        url: str,
+        fields: Mapping[str, str] | None = None,
+        *,
+        until: str,
+        decision: str = "allow",
+        staff: bool = False,
+        app: str = "",
     ) -> dict[str, str]:
         """Go to `url`, do what each page asks, and return the query of the address that begins with `until`.
 
-        `fields`: of a form that leads there. Raises Stuck where a page leads nowhere: the portal showed an
-        error.
+        `fields`: of a form that leads there. `staff`: somebody who works there, and not the patient, sits at
+        the browser. Raises Stuck where a page leads nowhere: the portal showed an error.
         """
+        known = {**(self._staff if staff else self._person), "decision": decision, "app": app}
         response = self.submit(url, fields) if fields else self.get(url)
         for _ in range(_MAX_PAGES):
             if response.is_redirect:
@@ -78,24 +91,26 @@ class Browser:
                     return dict(parse_qsl(urlsplit(url).query, keep_blank_values=True))
                 response = self.get(url)
                 continue
-            response, url = self._answer(response, url, decision)
+            response, url = self._answer(response, url, known)
         raise Stuck("the portal's pages do not end")
 
-    def page(self, url: str) -> tuple[list[Form], list[str]]:
-        """Return the forms and the links of a page."""
-        page = _Page()
-        page.feed(self.get(url).text)
-        return page.forms, page.links
+    def launch(self, base_url: str, *, app: str, until: str) -> dict[str, str]:
+        """Sign in at the portal's own page and launch the app with this client id from there.
 
-    def _answer(self, response: httpx2.Response, url: str, decision: str) -> tuple[httpx2.Response, str]:
+        Returns what the portal hands over: `iss` and `launch`.
+        """
+        return self.go(urljoin(base_url, "/portal"), until=until, app=app)
+
+    def _answer(
+        self, response: httpx2.Response, url: str, known: Mapping[str, str]
+    ) -> tuple[httpx2.Response, str]:
         page = _Page()
         page.feed(response.text)
         if not page.forms or response.status_code >= 400:
             raise Stuck(f"HTTP {response.status_code}: {' '.join(page.text[-2:])}")
-        form = page.forms[0]
-        data = {name: self._filled.get(name, value) for name, value in form.fields.items()}
-        if "decision" in data:
-            data["decision"] = decision
+        # Of several, the one that leads on: a page also offers to sign out, or to take another account.
+        form = max(page.forms, key=lambda each: (each.fields.keys() & _TELLING != set(), len(each.fields)))
+        data = {name: known.get(name, value) for name, value in form.fields.items()}
         action = urljoin(url, form.action or url)
         return self.submit(action, data), action
 
@@ -106,4 +121,13 @@ class Browser:
             content=urlencode(data).encode(),
             headers={"content-type": "application/x-www-form-urlencoded"},
         )
-        return self._network.ask(request, browser=True)
+        return self._send(request)
+
+    def _send(self, request: httpx2.Request) -> httpx2.Response:
+        if self._cookies:
+            request.headers["cookie"] = "; ".join(f"{name}={value}" for name, value in self._cookies.items())
+        response = self._network.ask(request, browser=True)
+        for text in response.headers.get_list("set-cookie"):
+            name, _, value = text.partition(";")[0].partition("=")
+            self._cookies[name] = value
+        return response

@@ -23,6 +23,7 @@ Resource = dict[str, Any]
 MANY: Final = 110
 PATIENT: Final = {"opaque": "eAB3mDIBBcyUKviyzrxsnAw3", "short": "12724066", "prefixed": "a-80000.E-14545"}
 STRANGER: Final = "somebody-else"
+MISSING: Final = "Practitioner/prefix-practitioner-nobody"
 _DOCUMENTS: Final = 2
 
 
@@ -44,7 +45,9 @@ def chart_of(server: Server) -> Chart:
     types = known_types(server)
     found: list[Resource] = [_patient(patient), _patient(STRANGER)]
     for name in types:
-        found += [_owned(name, number, fields, patient) for number, fields in enumerate(_lines(name, server))]
+        lines = list(_lines(name, server))
+        # Two of the first, so that reading all of a type again differs from reading the one that changed.
+        found += [_owned(name, number, fields, patient) for number, fields in enumerate([*lines[:1], *lines])]
     long = _long_type(server, types)
     found += list(_many(long, found, patient, server))
     if "DocumentReference" in types:
@@ -61,6 +64,10 @@ def chart_of(server: Server) -> Chart:
                     "recorded": "2024-03-01T09:00:00Z",
                 }
             )
+    if server.not_found_answer != type(server)().not_found_answer:
+        # Where that is answered in a way of its own, somebody is named who is not there.
+        owner = next(each for each in found if each["resourceType"] == long)
+        owner["performer"] = [{"reference": MISSING}]
     if long in types:
         found.append(_owned(long, 9000, {}, STRANGER))
     return Chart(patient, long, tuple(found))

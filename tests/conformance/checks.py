@@ -7,8 +7,9 @@ from datetime import timedelta
 from connectors.errors import Denied, Reauthorize
 from connectors.profile import Profile
 from connectors.scopes import ScopeSet, compare
+from connectors.smart.examine import examine
 from tests.conformance.app import Connection, PatientApp
-from tests.conformance.bench import NotHere, World
+from tests.conformance.bench import NotHere, World, key_client
 
 
 def connects(world: World, profile: Profile) -> None:
@@ -16,6 +17,21 @@ def connects(world: World, profile: Profile) -> None:
     app = world.app(profile)
     for method in dict.fromkeys([*profile.auth.clients, *world.server.client_auth]):
         assert app.is_alive(app.connect(method=method)), method
+    for algorithm in world.server.signing_algorithms if "private_key_jwt" in profile.auth.clients else ():
+        assert app.is_alive(app.connect(client=key_client(algorithm))), algorithm
+
+
+def discovery_agrees(world: World, profile: Profile) -> None:
+    """What the server says of itself speaks against nothing in the profile (`examine`)."""
+    app = world.app(profile)
+    server = app.discover(client_id=app.client().id)
+    found = [
+        finding
+        for finding in examine(server=server, openid=None, capability=None, profile=profile)
+        # A document of the vendor's own says too little and too much: of it only what is fatal counts.
+        if finding.severity == "stops_connecting" or (finding.severity == "differs" and not world.is_captured)
+    ]
+    assert not found, "; ".join(f"{each.field}: {each.sentence}" for each in found)
 
 
 def scopes_are_least(world: World, profile: Profile) -> None:
@@ -122,3 +138,23 @@ def revocation_ends_it(world: World, profile: Profile) -> None:
     assert not app.is_alive(connection)
     assert not _renews(app, connection)
     assert app.is_alive(app.connect()), "a new consent does not help"
+
+
+def launches(world: World, profile: Profile) -> None:
+    """Every launch that the server has leads to the patient: from the app, from its own page, by staff."""
+    app = world.app(profile)
+    for flow in dict.fromkeys([*world.server.flows, *profile.auth.flows]):
+        if flow != "backend":
+            assert app.connect(flow=flow).patient == world.chart.patient, flow
+
+
+def introspects(world: World, profile: Profile) -> None:
+    """Where the server tells what it thinks of a token, it is asked in the way that it accepts."""
+    app = world.app(profile)
+    connection = app.connect()
+    if not connection.server.introspection_endpoint:
+        raise NotHere("discovery names no introspection endpoint")
+    found = app.introspect(connection)
+    assert found is not None
+    assert found.active
+    assert found.client_id in {"", connection.client.id}

@@ -20,6 +20,7 @@ CHECKS: Final[Mapping[str, Check]] = MappingProxyType(
         check.__name__: check
         for check in (
             checks.connects,
+            checks.discovery_agrees,
             checks.scopes_are_least,
             checks.patient_is_found,
             checks.id_token_is_verified,
@@ -31,10 +32,13 @@ CHECKS: Final[Mapping[str, Check]] = MappingProxyType(
             checks.refreshes_as_said,
             checks.ends_as_said,
             checks.revocation_ends_it,
+            checks.launches,
+            checks.introspects,
             checks_sync.incremental_sync_asks_only_for_changes,
             checks_sync.unchanged_is_unchanged,
             checks_sync.one_type_refused_the_others_come,
             checks_sync.unsupported_is_told,
+            checks_sync.what_is_gone_is_not_asked_again,
             checks_sync.paging_session_expires_midway,
             checks_sync.rate_limit_is_kept,
         )
@@ -48,6 +52,8 @@ NOTHING: Final = "nothing"
 _LIKELY: Final[Mapping[str, tuple[str, ...]]] = {
     "fhir": ("connects", "full_sync_is_complete"),
     "auth": ("connects", "refreshes_as_said"),
+    "auth.flows": ("launches",),
+    "auth.introspection": ("introspects",),
     "scopes": ("connects", "scopes_are_least", "full_sync_is_complete"),
     "patient": ("patient_is_found",),
     "refresh": ("refreshes_as_said", "ends_as_said"),

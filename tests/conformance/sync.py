@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeVar
 
 from connectors.errors import BadReply, EgressRefused, PortalError, Reauthorize, SkipResource
-from connectors.fhir.bundle import Entry
+from connectors.fhir.bundle import Entry, Page
 from connectors.fhir.digest import canonical_digest
 from connectors.fhir.plan import PlanStep, plan
 from connectors.fhir.references import attachments, literal_references, missing_references
@@ -17,6 +17,7 @@ from tests.conformance.app import Connection, PatientApp
 # A practitioner's role names an organization, which names another above it.
 _ROUNDS: Final = 3
 _WAIT_SECONDS: Final = 30.0
+T = TypeVar("T")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -94,6 +95,7 @@ class Sync:
             granted=self._connection.granted,
             capability=capability,
             patient_id=self._connection.patient,
+            now=self._app.clock(),
             standing=self._app.standing(self._connection),
             since=since,
         )
@@ -107,10 +109,9 @@ class Sync:
         while True:
             try:
                 if step.kind == "read":
-                    entries, total, following = (self._fhir.read(step.reference),), None, None
+                    page = Page(entries=(self._fhir.read(step.reference),))
                 else:
-                    page = self._fhir.page(url)
-                    entries, total, following = page.entries, page.total, page.next_url
+                    page = self._fhir.page(url, resource_type=step.resource_type)
             except Reauthorize:
                 self._app.refresh(self._connection)
                 attempts += 1
@@ -131,18 +132,18 @@ class Sync:
                         seen.clear()
                         url = self._first_url(step)
                 continue
-            self.record.keep(entries, volatile=self._app.profile.store.volatile)
+            self.record.keep(page.entries, volatile=self._app.profile.store.volatile)
             seen.add(url)
             line.pages += 1
-            line.matched += sum(entry.mode in {"", "match"} for entry in entries)
-            if total is not None and self._app.profile.search.total == "result":
-                line.claimed = total
+            line.matched += sum(_is_match(entry, step) for entry in page.entries)
+            if page.total is not None and self._app.profile.search.total == "result":
+                line.claimed = page.total
             done = decide.after_page(
-                next_url=following,
+                next_url=page.next_url,
                 seen_urls=frozenset(seen),
                 pages=line.pages,
                 matched=line.matched,
-                total=total,
+                total=page.total,
                 total_means=self._app.profile.search.total,
             )
             if isinstance(done, decide.End):
@@ -151,14 +152,14 @@ class Sync:
             url = done.url
 
     def _first_url(self, step: PlanStep) -> str:
-        return step.reference if step.kind == "read" else self._fhir.query_url(step.resource_type, step.text)
+        return step.path if step.kind == "read" else f"{self._app.base_url.rstrip('/')}/{step.path}"
 
     def _references(self) -> None:
         for _ in range(_ROUNDS):
             wanted = [text for text in self._referred() if text not in self.record.missing]
             for text in wanted:
                 try:
-                    entry = self._fhir.read(text)
+                    entry = self._patiently(lambda text=text: self._fhir.read(text))
                 except PortalError as error:
                     self.record.missing[text] = error.code
                 else:
@@ -166,22 +167,50 @@ class Sync:
             if not wanted:
                 return
 
+    def _patiently(self, ask: Callable[[], T]) -> T:
+        """Ask again as long as `decide` has patience; raises what was answered last."""
+        attempts = 0
+        while True:
+            attempts += 1
+            try:
+                return ask()
+            except PortalError as error:
+                verdict = decide.after_error(error, attempts=attempts, pages=0)
+                if not isinstance(verdict, decide.Later):
+                    raise
+                self._app.clock.sleep(verdict.after or _WAIT_SECONDS)
+
     def _referred(self) -> tuple[str, ...]:
         found: set[str] = set()
         for held in self.record.held.values():
-            found |= literal_references(held.entry.raw, base_url=self._app.base_url)
+            found |= literal_references(
+                held.entry.raw,
+                base_url=self._app.base_url,
+                ignore_case=self._app.profile.paging.ignore_case,
+            )
         return missing_references(found, known=self.record.held)
 
     def _files(self) -> None:
-        for url, kind in self.pointed_at():
+        limit = self._app.profile.attachments.daily_limit
+        for number, (url, kind) in enumerate(self.pointed_at()):
+            if limit is not None and number >= limit:
+                self.record.missing[url] = decide.DAILY_LIMIT
+                continue
             try:
-                self.record.files[url] = self._fhir.binary(url, accept=kind).body
+                answer = self._patiently(lambda url=url, kind=kind: self._fhir.binary(url, accept=kind))
             except PortalError as error:
                 self.record.missing[url] = error.code
+            else:
+                self.record.files[url] = answer.body
 
     def pointed_at(self) -> Iterator[tuple[str, str]]:
         """Yield the addresses of files that are not here yet, and what each is said to be."""
         for held in list(self.record.held.values()):
-            for found in attachments(held.entry.raw):
+            for found in attachments(held.entry.raw, not_urls=self._app.profile.attachments.not_urls):
                 if found.url is not None and not found.inline and found.url not in self.record.files:
                     yield found.url, found.content_type
+
+
+def _is_match(entry: Entry, step: PlanStep) -> bool:
+    """Say whether an entry counts as found. Where the server does not say why it is there, its type does."""
+    return entry.mode == "match" or (not entry.mode and entry.resource_type == step.resource_type)
