@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 from connectors.sandbox import capture, ehr, pages
 from connectors.sandbox.attachments import Attachments
+from connectors.sandbox.bulk import Bulk
 from connectors.sandbox.clients import Clients
 from connectors.sandbox.content import Content
 from connectors.sandbox.database import Database
@@ -69,6 +70,13 @@ class Portal:
             limits=self.limits,
             attachments=Attachments(server=server, database=self.database),
             types=capture.types(spec.captured),
+        )
+        self.bulk = Bulk(
+            database=self.database,
+            content=self.content,
+            grants=self.grants,
+            faults=self.faults,
+            server=server,
         )
         self.registration = Registration(
             server=server,
@@ -257,6 +265,9 @@ class Portal:
     def _fhir(self, request: Request, path: str) -> Response:
         if path in {".well-known/smart-configuration", "metadata"}:
             return self._document(request, path)
+        # An export is asked for by the installation, not for a patient; some of its files want no token.
+        if self.bulk.answers(path):
+            return self.limits.check() or self.bulk.handle(request, path=path, base_url=self.base_url)
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         held = self.grants.token(token.strip(), kind="access") if scheme.lower() == "bearer" else None
         if held is None or not self.grants.is_alive(held):
@@ -264,7 +275,6 @@ class Portal:
         refusal = self.limits.check()
         if refusal is not None:
             return refusal
-        # What is asked for the installation and not for a patient (bulk exports) branches off here.
         bearer = Bearer(patient=held.grant.patient, scope=held.scope)
         return self.fhir.handle(request, path=path, bearer=bearer, base_url=self.base_url)
 

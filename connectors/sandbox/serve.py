@@ -15,6 +15,7 @@ from waitress import wasyncore
 from waitress.server import create_server
 
 from connectors.profile import ClientMethod
+from connectors.sandbox.bulk import Bulk
 from connectors.sandbox.portal import LoggedRequest, Portal
 from connectors.sandbox.records import dump
 from connectors.sandbox.spec import Account, Fault, PortalSpec, utc_now
@@ -80,6 +81,11 @@ class RunningPortal:
     def accounts(self) -> Sequence[Account]:
         """Who can sign in."""
         return self._portal.spec.accounts
+
+    @property
+    def bulk(self) -> Bulk:
+        """Its exports, and the rules they follow."""
+        return self._portal.bulk
 
     def set_faults(self, *faults: Fault) -> None:
         """Let these faults happen from now on, and no others."""
