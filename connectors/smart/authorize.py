@@ -6,7 +6,7 @@ implicit flow, and no secret in an address: a browser's history keeps it.
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, Literal
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -21,6 +21,22 @@ _STATE_BYTES: Final = 32  # 256 bits; the specification asks for 122
 _VERIFIER_BYTES: Final = 64  # 86 characters; RFC 7636 allows 43 to 128
 # What browsers, proxies and gateways carry in an address without fail.
 LONGEST_ADDRESS: Final = 2000
+# Parameters of the request that are ours to send or to leave out; `request` would stand for all the others.
+_OURS: Final = frozenset(
+    {
+        "aud",
+        "client_assertion",
+        "client_secret",
+        "code_challenge",
+        "code_challenge_method",
+        "launch",
+        "nonce",
+        "request",
+        "request_uri",
+        "resource",
+        "response_mode",
+    }
+)
 _LONGEST_CODE: Final = 8192  # some servers put a whole JWT there; beyond this it is no code
 
 _ANSWERS: Final[dict[str, Code]] = {
@@ -109,35 +125,6 @@ def authorization_request(
     return _request(endpoint or server.authorization_endpoint, parameters, server)
 
 
-def authorization_url(
-    *,
-    server: Server,
-    profile: Profile,
-    client_id: str,
-    redirect_uri: str,
-    scope: str,
-    state: str,
-    code_verifier: str,
-    nonce: str | None,
-    base_url: str,
-    launch: str | None = None,
-) -> str:
-    """Return the address of `authorization_request` by GET, however long."""
-    return authorization_request(
-        server=replace(server, capabilities=()),
-        profile=profile,
-        client_id=client_id,
-        redirect_uri=redirect_uri,
-        scope=scope,
-        state=state,
-        code_verifier=code_verifier,
-        nonce=nonce,
-        base_url=base_url,
-        flow="standalone" if launch is None else "ehr",
-        launch=launch,
-    ).url
-
-
 def patient_endpoint(*, server: Server, profile: Profile) -> str:
     """Return the authorization endpoint at which patients sign in: the discovered one as the profile mends
     it.
@@ -154,7 +141,7 @@ def _request(endpoint: str, parameters: Mapping[str, str], server: Server) -> Au
     own = [
         (name, value)
         for name, value in parse_qsl(parts.query, keep_blank_values=True)
-        if name not in parameters
+        if name not in parameters and name not in _OURS
     ]
     query = urlencode([*own, *parameters.items()])
     address = urlunsplit((parts.scheme, parts.netloc, parts.path, query, ""))

@@ -1,4 +1,5 @@
 import json
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -6,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.profile import Profile, Scopes
+from connectors.profile import Flow, Profile, Scopes
 from connectors.registry import load_registry
-from connectors.scopes import LETTERS, Scope, ScopeSet, compare, requested
+from connectors.scopes import LETTERS, URI_PREFIX, Scope, ScopeSet, compare, requested
 
 GENERIC = load_registry()["generic"]
 
@@ -29,10 +30,17 @@ scopes = st.builds(
 scope_sets = st.lists(scopes, max_size=6).map(lambda found: ScopeSet(resources=tuple(dict.fromkeys(found))))
 
 
-def asking(*, supported: tuple[str, ...] = (), profile: Profile = GENERIC, **changes: object) -> list[str]:
+def asking(
+    *,
+    supported: tuple[str, ...] = (),
+    profile: Profile = GENERIC,
+    flow: Flow = "standalone",
+    only: Collection[str] | None = None,
+    **changes: object,
+) -> list[str]:
     """The words asked for, with `changes` to the profile's scopes."""
     changed = replace(profile, scopes=replace(profile.scopes, **changes))  # type: ignore[arg-type]
-    return requested(profile=changed, scopes_supported=supported).split()
+    return requested(profile=changed, scopes_supported=supported, flow=flow, only=only).split()
 
 
 # ---- the grammar
@@ -157,6 +165,43 @@ def test_who_covers_a_set_may_do_all_that_it_allows(one: ScopeSet, two: ScopeSet
     if one.covers(two):
         assert one.allows(name, "r") or not two.allows(name, "r")
         assert one.allows(name, "s") or not two.allows(name, "s")
+
+
+@pytest.mark.parametrize(
+    ("held", "other", "covers"),
+    [
+        ("patient/Goal.rs?a=1", "patient/Goal.rs?a=1&b=2", True),
+        ("patient/Goal.rs?a=1&b=2", "patient/Goal.rs?b=2&a=1", True),
+        ("patient/Goal.rs?a=1&b=2", "patient/Goal.rs?a=1", False),
+        ("patient/Goal.rs?a=1", "patient/Goal.rs", False),
+        ("patient/Goal.rs", "patient/Goal.rs?a=1", True),
+        ("patient/Goal.rs?a=http://x.example/c%7Cd", "patient/Goal.rs?a=http://x.example/c|d", True),
+        ("patient/*.rs?a=1", "patient/Goal.rs?a=1", True),
+    ],
+)
+def test_every_parameter_of_a_constraint_narrows(held: str, other: str, *, covers: bool) -> None:
+    assert ScopeSet.parse(held).covers(ScopeSet.parse(other)) is covers
+
+
+@given(scopes, st.permutations(LETTERS))
+def test_the_order_of_letters_and_the_long_form_change_nothing(scope: Scope, order: list[str]) -> None:
+    mixed = "".join(letter for letter in order if letter in scope.interactions)
+    query = f"?{scope.query}" if scope.query else ""
+    written = f"{scope.context}/{scope.resource_type}.{mixed}{query}"
+
+    assert Scope.parse(written) == scope
+    assert Scope.parse(URI_PREFIX + written) == scope
+
+
+@given(
+    st.from_regex(
+        r"(patient|user|system)/(\*|[A-Z][A-Za-z]{0,20})\.(c?r?u?d?s?)(\?[!-~]{0,20})?", fullmatch=True
+    )
+)
+def test_the_whole_grammar_is_read_and_only_access_to_nothing_is_not(word: str) -> None:
+    access = word.partition(".")[2].partition("?")[0]
+
+    assert (Scope.parse(word) is not None) == bool(access)
 
 
 # ---- what was not granted
@@ -292,12 +337,108 @@ def test_it_asks_for_a_part_where_only_parts_are_listed() -> None:
     assert words[-1] == "patient/Goal.rs?a=b"
 
 
-@given(scope_sets, st.sampled_from(["v1", "v2"]), st.sampled_from(["wildcard", "enumerated"]))
-def test_it_never_asks_to_write_and_never_mixes(listed: ScopeSet, version: str, style: str) -> None:
+@pytest.mark.parametrize(
+    ("flow", "expected"),
+    [
+        (
+            "standalone",
+            [
+                "launch/patient",
+                "openid",
+                "fhirUser",
+                "offline_access",
+                "patient/Goal.rs",
+                "user/Location.rs",
+                "word",
+            ],
+        ),
+        (
+            "ehr",
+            ["launch", "openid", "fhirUser", "offline_access", "patient/Goal.rs", "user/Location.rs", "word"],
+        ),
+        (
+            "provider",
+            [
+                "launch/patient",
+                "openid",
+                "fhirUser",
+                "offline_access",
+                "user/Goal.rs",
+                "user/Location.rs",
+                "word",
+            ],
+        ),
+        ("backend", ["system/Goal.rs", "system/Group.rs", "word"]),
+    ],
+)
+def test_each_way_to_begin_asks_in_its_own_words(flow: Flow, expected: list[str]) -> None:
+    extra = ("user/Location.rs", "system/Group.rs", "word")
+
+    assert asking(flow=flow, resources=("Goal",), extra=extra) == expected
+
+
+def test_staff_are_shown_the_patients_whatever_patients_need() -> None:
+    assert "launch/patient" in asking(flow="provider", launch_patient=False)
+    assert "launch/patient" not in asking(flow="ehr", launch_patient=True)
+
+
+def test_each_way_to_begin_is_narrowed_by_what_is_listed_for_it() -> None:
+    listed = ("patient/Goal.read", "patient/Device.read", "user/Goal.rs", "system/Device.rs", "system/*.rs")
+
+    def types(flow: Flow, style: str = "enumerated") -> list[str]:
+        words = asking(flow=flow, style=style, resources=("Goal", "Device"), supported=listed)
+        return [word for word in words if "." in word]
+
+    assert types("standalone") == ["patient/Goal.read", "patient/Device.read"]
+    assert types("provider") == ["user/Goal.rs"]
+    assert types("backend") == ["system/Goal.rs", "system/Device.rs"]
+    assert types("backend", "wildcard") == ["system/*.rs"]
+    assert types("provider", "wildcard") == ["user/Goal.rs"]
+
+
+def test_it_asks_for_no_more_than_is_needed() -> None:
+    words = asking(
+        style="wildcard", resources=("Goal", "Device"), extra=("user/Location.rs", "word"), only={"Goal"}
+    )
+
+    assert [word for word in words if "/" in word] == ["launch/patient", "patient/Goal.rs"]
+    assert "word" in words
+
+
+@pytest.mark.parametrize("flow", ["standalone", "ehr", "provider", "backend"])
+@pytest.mark.parametrize("version", ["v1", "v2"])
+@pytest.mark.parametrize(("style", "name"), [("wildcard", "*"), ("enumerated", "Goal")])
+def test_a_list_of_words_leaves_version_and_style_to_the_profile(
+    flow: Flow, version: str, style: str, name: str
+) -> None:
+    words = asking(
+        flow=flow,
+        version=version,
+        style=style,
+        resources=("Goal",),
+        supported=("openid", "launch", "fhirUser"),
+    )
+
+    context = {"provider": "user", "backend": "system"}.get(flow, "patient")
+    assert words[-1] == f"{context}/{name}.{'read' if version == 'v1' else 'rs'}"
+
+
+@given(
+    scope_sets,
+    st.sampled_from(["v1", "v2"]),
+    st.sampled_from(["wildcard", "enumerated"]),
+    st.sampled_from(["standalone", "ehr", "provider", "backend"]),
+)
+def test_it_never_asks_to_write_and_never_mixes(
+    listed: ScopeSet, version: str, style: str, flow: Flow
+) -> None:
     wanted = Scopes(version=version, style=style)  # type: ignore[arg-type]
     profile = replace(GENERIC, scopes=wanted)
 
-    asked = ScopeSet.parse(requested(profile=profile, scopes_supported=listed.text.split()))
+    asked = ScopeSet.parse(requested(profile=profile, scopes_supported=listed.text.split(), flow=flow))
+
+    context = {"provider": "user", "backend": "system"}.get(flow, "patient")
+    assert {scope.context for scope in asked.resources} <= {context}
 
     assert all(set(scope.interactions) <= {"r", "s"} for scope in asked.resources)
     assert all(scope.query or scope.version == asked.resources[0].version for scope in asked.resources)

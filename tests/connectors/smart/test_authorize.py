@@ -2,14 +2,15 @@ import base64
 import hashlib
 from dataclasses import replace
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import pytest
 
 from connectors.errors import BadReply, Denied, PortalError, RetryLater
 from connectors.profile import Profile
 from connectors.smart.authorize import (
-    authorization_url,
+    AuthorizationRequest,
+    authorization_request,
     code_from,
     new_code_verifier,
     new_nonce,
@@ -33,9 +34,12 @@ REQUEST: dict[str, Any] = {
 }
 
 
+def asked(profile: Profile, server: Server = SERVER, **changes: Any) -> AuthorizationRequest:
+    return authorization_request(server=server, profile=profile, **{**REQUEST, **changes})
+
+
 def sent(profile: Profile, server: Server = SERVER, **changes: Any) -> dict[str, list[str]]:
-    url = authorization_url(server=server, profile=profile, **{**REQUEST, **changes})
-    return parse_qs(urlsplit(url).query, strict_parsing=True)
+    return parse_qs(urlsplit(asked(profile, server, **changes).url).query, strict_parsing=True)
 
 
 def with_auth(profile: Profile, **changes: Any) -> Profile:
@@ -86,8 +90,98 @@ def test_it_sends_a_nonce_only_with_openid(generic: Profile) -> None:
     assert "nonce" not in sent(generic, scope="patient/*.rs")
 
 
-def test_it_echoes_the_launch_of_an_ehr(generic: Profile) -> None:
-    assert sent(generic, launch="xyz")["launch"] == ["xyz"]
+# ---- who begins
+
+
+@pytest.mark.parametrize("aud", ["send", "strip_slash"])
+def test_it_echoes_the_launch_of_an_ehr_and_its_address_as_given(generic: Profile, aud: str) -> None:
+    profile = with_auth(generic, aud=aud)
+
+    found = sent(profile, flow="ehr", launch="xyz", base_url="https://portal.example/r4/")
+
+    assert found["launch"] == ["xyz"]
+    assert found["aud"] == ["https://portal.example/r4/"]
+
+
+@pytest.mark.parametrize("wrong", [{"flow": "ehr"}, {"launch": "xyz"}, {"flow": "provider", "launch": "xyz"}])
+def test_a_launch_value_goes_with_an_ehr_launch_alone(generic: Profile, wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="launch"):
+        asked(generic, **wrong)
+
+
+@pytest.mark.parametrize(
+    ("changes", "persona"),
+    [({}, "patient"), ({"flow": "provider"}, "provider"), ({"flow": "ehr", "launch": "x"}, "provider")],
+)
+def test_patients_who_begin_here_sign_in_where_patients_do(
+    generic: Profile, changes: dict[str, Any], persona: str
+) -> None:
+    # Given a server that names the staff's page
+    server = replace(SERVER, authorization_endpoint="https://as.example/personas/provider/authorize?t=1")
+    profile = with_auth(generic, authorize_rewrite={"/personas/provider/": "/personas/patient/"})
+
+    url = asked(profile, server, **changes).url
+
+    assert url.startswith(f"https://as.example/personas/{persona}/authorize?t=1&")
+
+
+def test_a_server_that_names_the_patients_page_is_taken_at_its_word(generic: Profile) -> None:
+    profile = with_auth(generic, authorize_rewrite={"/personas/provider/": "/personas/patient/"})
+
+    assert asked(profile).url.startswith("https://as.example/authorize?")
+
+
+# ---- GET and POST
+
+POSTS = replace(
+    SERVER, capabilities=("authorize-post",), authorization_endpoint="https://as.example/authorize?t=1"
+)
+LONG = " ".join(f"patient/Type{number}.rs" for number in range(120))
+
+
+def test_a_long_request_is_posted_where_the_server_takes_it(generic: Profile) -> None:
+    # Given what the same request says by GET
+    by_get = sent(generic, replace(POSTS, capabilities=()), scope=LONG)
+
+    found = asked(generic, POSTS, scope=LONG)
+
+    assert (found.method, found.url) == ("POST", "https://as.example/authorize?t=1")
+    assert {name: [value] for name, value in found.fields.items()} == {
+        name: value for name, value in by_get.items() if name != "t"
+    }
+    assert found.fields["scope"] == LONG
+
+
+@pytest.mark.parametrize(
+    ("server", "scope"), [(POSTS, "openid"), (replace(POSTS, capabilities=("launch-ehr",)), LONG)]
+)
+def test_any_other_request_is_an_address(generic: Profile, server: Server, scope: str) -> None:
+    found = asked(generic, server, scope=scope)
+
+    assert (found.method, dict(found.fields)) == ("GET", {})
+    assert parse_qs(urlsplit(found.url).query)["scope"] == [scope]
+
+
+@pytest.mark.parametrize("scope", ["openid", LONG])
+def test_it_is_never_the_implicit_flow(generic: Profile, scope: str) -> None:
+    hostile = replace(
+        POSTS,
+        authorization_endpoint="https://as.example/a?response_type=token&response_mode=fragment&request=x&p=1",
+        capabilities=("authorize-post", "response_type=token"),
+    )
+
+    found = asked(generic, hostile, scope=scope)
+
+    said = {**dict(parse_qsl(urlsplit(found.url).query)), **found.fields}
+    assert (said["response_type"], said["p"]) == ("code", "1")
+    assert not {"response_mode", "request"} & set(said)
+
+
+def test_a_request_prints_neither_state_nor_nonce(generic: Profile) -> None:
+    printed = repr(asked(generic)) + repr(asked(generic, POSTS, scope=LONG))
+
+    assert "the-state" not in printed
+    assert "the-nonce" not in printed
 
 
 def test_it_keeps_the_endpoints_own_query_but_lets_it_not_speak_for_us(generic: Profile) -> None:
@@ -101,11 +195,11 @@ def test_it_keeps_the_endpoints_own_query_but_lets_it_not_speak_for_us(generic: 
 
 
 def test_it_carries_the_verifier_and_no_secret_in_no_address(generic: Profile) -> None:
-    url = authorization_url(server=SERVER, profile=generic, **REQUEST)
-
-    assert REQUEST["code_verifier"] not in url
-    assert "client_secret" not in url
-    assert "response_type=token" not in url
+    for request in (asked(generic), asked(generic, POSTS, scope=LONG)):
+        said = request.url + repr(dict(request.fields))
+        assert REQUEST["code_verifier"] not in said
+        assert "client_secret" not in said
+        assert "client_assertion" not in said
 
 
 def test_state_nonce_and_verifier_are_long_and_new_each_time() -> None:

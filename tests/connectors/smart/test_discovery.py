@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,8 @@ import pytest
 from connectors.egress import Egress
 from connectors.errors import BadReply, EgressRefused, RetryLater
 from connectors.profile import Profile
-from connectors.smart.discovery import Server, discover
+from connectors.smart.discovery import Server, discover, fetch_openid
+from connectors.smart.documents import DocumentCache
 from tests.connectors.smart.portal import Portal
 
 WELL_KNOWN = "/r4/.well-known/smart-configuration"
@@ -201,6 +203,235 @@ def test_a_redirect_in_a_circle_ends(portal: Portal, found: Any) -> None:
     assert len(portal.asked) <= 5
 
 
+# ---- what stands elsewhere
+
+
+def test_a_code_and_its_token_come_from_one_server(portal: Portal, found: Any) -> None:
+    # Given a document that would send the person to one server and their code to another
+    portal.says(WELL_KNOWN, {**CONFIGURATION, "token_endpoint": "https://evil.example/token"})
+
+    with pytest.raises(BadReply) as caught:
+        found()
+
+    assert caught.value.code == "discovery_elsewhere"
+
+
+def test_the_same_holds_for_the_older_document(portal: Portal, found: Any) -> None:
+    portal.says(METADATA, capability(authorize="https://as.example/a", token="https://as.example:8443/t"))
+
+    with pytest.raises(BadReply) as caught:
+        found()
+
+    assert caught.value.code == "discovery_elsewhere"
+
+
+def test_no_token_is_sent_to_a_third_server(portal: Portal, found: Any) -> None:
+    portal.says(
+        WELL_KNOWN,
+        {
+            **CONFIGURATION,
+            "revocation_endpoint": "https://evil.example/revoke",
+            "introspection_endpoint": "https://as.example/introspect",
+            "registration_endpoint": "/register",
+        },
+    )
+
+    server = found()
+
+    assert server.revocation_endpoint == ""
+    assert server.left_out == ("revocation_endpoint",)
+    assert server.introspection_endpoint == "https://as.example/introspect"
+    # The base is a server of the portal's own
+    assert server.registration_endpoint == f"{portal.base_url}/register"
+
+
+def test_an_address_for_people_may_stand_anywhere_and_one_that_is_none_harms_nobody(
+    portal: Portal, found: Any
+) -> None:
+    portal.says(
+        WELL_KNOWN,
+        {
+            **CONFIGURATION,
+            "management_endpoint": "https://people.example/apps",
+            "user_access_brand_bundle": "javascript:alert(1)",
+        },
+    )
+
+    assert found().management_endpoint == "https://people.example/apps"
+    assert found().user_access_brand_bundle == ""
+
+
+# ---- what it says of itself
+
+
+def test_it_reads_what_the_server_can_do(portal: Portal, found: Any) -> None:
+    portal.says(
+        WELL_KNOWN,
+        {
+            **CONFIGURATION,
+            "grant_types_supported": ["authorization_code", "authorization_code", 7],
+            "registration_endpoint": "https://as.example/register",
+            "management_endpoint": "manage",
+            "token_endpoint_auth_signing_alg_values_supported": ["ES384"],
+            "user_access_brand_bundle": "https://brands.example/bundle.json",
+            "user_access_brand_identifier": "https://org.example",
+            "authorization_response_iss_parameter_supported": True,
+        },
+    )
+
+    server = found()
+
+    assert server.grant_types == ("authorization_code",)
+    assert server.registration_endpoint == "https://as.example/register"
+    assert server.management_endpoint == f"{portal.base_url}/r4/manage"
+    assert server.signing_algorithms == ("ES384",)
+    assert server.user_access_brand_bundle == "https://brands.example/bundle.json"
+    assert server.user_access_brand_identifier == "https://org.example"
+    assert server.names_issuer
+
+
+def test_some_write_the_name_of_a_list_without_its_end(portal: Portal, found: Any) -> None:
+    document = {**CONFIGURATION, "token_endpoint_auth_methods": ["client_secret_post"]}
+    del document["token_endpoint_auth_methods_supported"]
+    portal.says(WELL_KNOWN, document)
+
+    assert found().auth_methods == ("client_secret_post",)
+
+
+@pytest.mark.parametrize(
+    ("client_id", "sent"), [("our-id", {"x-client": "our-id", "x-fixed": "1"}), ("", {"x-fixed": "1"})]
+)
+def test_the_headers_of_the_profile_name_our_client(
+    portal: Portal, egress: Egress, generic: Profile, client_id: str, sent: dict[str, str]
+) -> None:
+    profile = replace(
+        generic, fhir=replace(generic.fhir, headers={"X-Client": "{client_id}", "X-Fixed": "1"})
+    )
+    portal.says(METADATA, capability(authorize="https://as.example/a", token="https://as.example/t"))
+
+    discover(egress=egress, base_url=f"{portal.base_url}/r4", profile=profile, client_id=client_id)
+
+    for asked in portal.asked:
+        assert {name: value for name, value in asked.headers.items() if name.startswith("x-")} == sent
+
+
+@pytest.mark.parametrize("base", ["/r4", "/r4/"])
+def test_a_base_is_asked_the_same_with_and_without_its_slash(
+    portal: Portal, egress: Egress, generic: Profile, base: str
+) -> None:
+    portal.says(WELL_KNOWN, CONFIGURATION)
+
+    discover(egress=egress, base_url=f"{portal.base_url}{base}", profile=generic)
+
+    assert portal.paths == [WELL_KNOWN]
+
+
+def test_where_to_register_is_looked_for_in_the_older_document_too(
+    portal: Portal, egress: Egress, generic: Profile
+) -> None:
+    portal.says(WELL_KNOWN, CONFIGURATION)
+    portal.says(
+        METADATA,
+        capability(
+            authorize="https://evil.example/a", token="https://x.example/t", register="https://as.example/r"
+        ),
+    )
+    profile = replace(generic, auth=replace(generic.auth, dynamic_registration="software_id"))
+
+    def asked(profile: Profile) -> Server:
+        return discover(egress=egress, base_url=f"{portal.base_url}/r4", profile=profile)
+
+    # Then that address alone is taken from it, and only for who registers
+    assert asked(profile).registration_endpoint == "https://as.example/r"
+    assert asked(profile).authorization_endpoint == "https://as.example/authorize"
+    assert asked(generic).registration_endpoint == ""
+    assert portal.paths.count(METADATA) == 2
+
+    # And a server that says nothing there is as usable as before
+    portal.says(METADATA, "<html>", status=404)
+    assert asked(profile).registration_endpoint == ""
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b"<!DOCTYPE html><title>Welcome</title>", "html"),
+        (b"x" * 10_000_000, "too_large"),
+        (b'{"a":' * 100_000, "too_deep"),
+        (b"\x00", "not_json"),
+        (b"[]", "bad_discovery"),
+        (b"{}", "bad_discovery"),
+    ],
+    ids=["html", "ten_megabytes", "a_pit", "bytes", "a_list", "empty"],
+)
+def test_a_document_that_is_none_is_named_for_what_it_is(
+    portal: Portal, found: Any, body: bytes, code: str
+) -> None:
+    portal.says(WELL_KNOWN, body)
+
+    with pytest.raises(BadReply) as caught:
+        found()
+
+    assert caught.value.code == code
+
+
+# ---- kept by its headers
+
+
+def test_a_portal_is_asked_once_an_hour_where_it_says_so(
+    portal: Portal, egress: Egress, generic: Profile
+) -> None:
+    portal.says(WELL_KNOWN, CONFIGURATION, headers={"Cache-Control": "max-age=3600"})
+    cache = DocumentCache()
+
+    servers = {
+        discover(egress=egress, base_url=f"{portal.base_url}/r4", profile=generic, cache=cache)
+        for _ in range(3)
+    }
+
+    assert len(servers) == 1
+    assert portal.paths == [WELL_KNOWN]
+
+
+def test_the_older_document_is_kept_too_as_what_we_need_of_it(
+    portal: Portal, egress: Egress, generic: Profile
+) -> None:
+    portal.says(
+        METADATA,
+        capability(authorize="https://as.example/a", token="https://as.example/t"),
+        headers={"ETag": '"1"'},
+    )
+    cache = DocumentCache()
+    first = discover(egress=egress, base_url=f"{portal.base_url}/r4", profile=generic, cache=cache)
+    portal.says(METADATA, status=304)
+
+    assert discover(egress=egress, base_url=f"{portal.base_url}/r4", profile=generic, cache=cache) == first
+    assert portal.asked[-1].headers["if-none-match"] == '"1"'
+
+
+# ---- the issuer's own document
+
+
+@pytest.mark.parametrize("slash", ["", "/"])
+def test_an_issuer_is_asked_for_its_keys(portal: Portal, egress: Egress, slash: str) -> None:
+    issuer = f"{portal.base_url}/realm{slash}"
+    portal.says(
+        "/realm/.well-known/openid-configuration", {"issuer": issuer, "jwks_uri": "https://k.example/"}
+    )
+
+    assert fetch_openid(egress=egress, issuer=issuer).jwks_uri == "https://k.example/"
+
+
+def test_the_document_of_another_issuer_is_not_believed(portal: Portal, egress: Egress) -> None:
+    portal.says("/.well-known/openid-configuration", {"issuer": "https://evil.example"})
+
+    with pytest.raises(BadReply):
+        fetch_openid(egress=egress, issuer=portal.base_url)
+
+
+# ---- pinning
+
+
 def test_what_is_pinned_comes_back_as_it_was(portal: Portal, found: Any) -> None:
     portal.says(WELL_KNOWN, CONFIGURATION)
     server = found()
@@ -227,3 +458,19 @@ def test_it_reads_every_recorded_document(portal: Portal, found: Any, corpus: Pa
         assert server.authorization_endpoint.startswith("https://"), document.name
         assert server.token_endpoint.startswith("https://"), document.name
         assert server.capabilities, document.name
+        assert server.auth_methods or "token_endpoint_auth_methods" not in document.read_text(), document.name
+        assert server.left_out == (), document.name
+
+
+@pytest.mark.corpus
+def test_it_reads_every_recorded_statement_that_names_endpoints(
+    portal: Portal, found: Any, corpus: Path
+) -> None:
+    read = 0
+    for document in sorted((corpus / "capability").glob("*.json")):
+        if "oauth-uris" not in document.read_text():
+            continue
+        portal.says(METADATA, document.read_bytes())
+        assert found().token_endpoint.startswith("https://"), document.name
+        read += 1
+    assert read >= 10

@@ -20,7 +20,8 @@ from connectors.profile import Profile
 from connectors.registry import load_registry
 from connectors.secret import Secret
 from connectors.smart.discovery import Server
-from connectors.smart.identity import fetch_keys, verify_id_token
+from connectors.smart.documents import DocumentCache
+from connectors.smart.identity import access_claims, fetch_keys, read_id_token, verify_id_token
 from tests.connectors.smart.portal import Portal
 
 NOW = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
@@ -290,3 +291,153 @@ def test_keys_that_cannot_be_had_now_are_asked_for_later(portal: Portal, egress:
 
     with pytest.raises(RetryLater):
         fetch_keys(egress=egress, server=replace(SERVER, jwks_uri=f"{portal.base_url}/keys"))
+
+
+# ---- key rotation, and issuers of their own
+
+
+def published(portal: Portal, path: str, *keys: tuple[str, Any]) -> None:
+    """Publish public keys at `path`, to be kept for an hour."""
+    portal.says(
+        path,
+        jwks(*({**key.as_dict(private=False), "kid": kid} for kid, key in keys)),
+        headers={"Cache-Control": "max-age=3600"},
+    )
+
+
+def read(egress: Egress, token: Secret, profile: Profile, **changes: Any) -> Mapping[str, Any]:
+    return read_id_token(
+        egress=egress,
+        id_token=token,
+        **{
+            "server": SERVER,
+            "profile": profile,
+            "client_id": "our-id",
+            "nonce": "the-nonce",
+            "now": NOW,
+            **changes,
+        },
+    )
+
+
+def test_keys_are_fetched_once_while_they_are_fresh(portal: Portal, egress: Egress, generic: Profile) -> None:
+    published(portal, "/keys", ("old", SIGNING["RS256"]))
+    server, cache = replace(SERVER, jwks_uri=f"{portal.base_url}/keys"), DocumentCache()
+
+    for _ in range(3):
+        assert read(egress, signed(header={"kid": "old"}), generic, server=server, cache=cache)
+
+    assert portal.paths == ["/keys"]
+
+
+def test_an_unknown_key_id_means_that_the_keys_changed(
+    portal: Portal, egress: Egress, generic: Profile
+) -> None:
+    # Given keys that we keep, and a server that has changed them since
+    published(portal, "/keys", ("old", STRANGER))
+    server, cache = replace(SERVER, jwks_uri=f"{portal.base_url}/keys"), DocumentCache()
+    fetch_keys(egress=egress, server=server, cache=cache)
+    published(portal, "/keys", ("new", SIGNING["RS256"]))
+
+    # When a token comes that is signed with the new one
+    claims = read(egress, signed(header={"kid": "new"}), generic, server=server, cache=cache)
+
+    # Then the keys were asked for once more, and no third time by the next token
+    assert claims["sub"] == "s-1"
+    assert read(egress, signed(header={"kid": "new"}), generic, server=server, cache=cache)
+    assert portal.paths == ["/keys", "/keys"]
+
+
+def test_a_key_id_that_nobody_has_is_asked_for_once_more_and_refused(
+    portal: Portal, egress: Egress, generic: Profile
+) -> None:
+    published(portal, "/keys", ("old", SIGNING["RS256"]))
+    server = replace(SERVER, jwks_uri=f"{portal.base_url}/keys")
+
+    with pytest.raises(BadReply) as caught:
+        read(egress, signed(header={"kid": "made-up"}), generic, server=server, cache=DocumentCache())
+
+    assert caught.value.code == "bad_id_token"
+    assert portal.paths == ["/keys", "/keys"]
+
+
+def test_a_key_that_was_withdrawn_is_no_longer_believed(
+    portal: Portal, egress: Egress, generic: Profile
+) -> None:
+    published(portal, "/keys", ("new", STRANGER))
+    server = replace(SERVER, jwks_uri=f"{portal.base_url}/keys")
+
+    with pytest.raises(BadReply):
+        read(egress, signed(header={"kid": "old"}), generic, server=server)
+
+
+def test_an_issuer_of_the_profile_vouches_with_its_own_keys(
+    portal: Portal, egress: Egress, generic: Profile
+) -> None:
+    # Given a server whose SMART configuration names keys that sign nothing, and another issuer
+    issuer = f"{portal.base_url}/openid"
+    published(portal, "/keys", ("other", STRANGER))
+    published(portal, "/openid-keys", ("real", SIGNING["RS256"]))
+    portal.says(
+        "/openid/.well-known/openid-configuration",
+        {"issuer": issuer, "jwks_uri": f"{portal.base_url}/openid-keys"},
+    )
+    server = replace(SERVER, jwks_uri=f"{portal.base_url}/keys")
+    token = signed(header={"kid": "real"}, iss=issuer)
+    knowing = replace(generic, auth=replace(generic.auth, issuers=(issuer,)))
+
+    assert read(egress, token, knowing, server=server)["iss"] == issuer
+    with pytest.raises(BadReply):
+        read(egress, token, generic, server=server)
+
+
+def test_the_keys_of_a_pinned_issuer_are_found_where_discovery_names_none(
+    portal: Portal, egress: Egress, generic: Profile
+) -> None:
+    issuer = f"{portal.base_url}/openid"
+    published(portal, "/openid-keys", ("real", SIGNING["RS256"]))
+    portal.says(
+        "/openid/.well-known/openid-configuration",
+        {"issuer": issuer, "jwks_uri": f"{portal.base_url}/openid-keys"},
+    )
+    knowing = replace(generic, auth=replace(generic.auth, issuers=(issuer,)))
+
+    assert read(egress, signed(iss=issuer), knowing, server=SERVER)
+
+
+@pytest.mark.parametrize("token", ["x", "a.b.c", "..", "e30.e30.", "é.é.é"])
+def test_what_is_no_token_asks_nobody_to_vouch_for_it(
+    portal: Portal, egress: Egress, generic: Profile, token: str
+) -> None:
+    server = replace(SERVER, jwks_uri=f"{portal.base_url}/keys")
+    published(portal, "/keys", ("old", SIGNING["RS256"]))
+
+    with pytest.raises(BadReply) as caught:
+        read(egress, Secret(token), generic, server=server)
+
+    assert caught.value.code == "bad_id_token"
+
+
+def test_a_token_that_brings_its_own_key_is_refused_however_it_is_read(
+    portal: Portal, egress: Egress, generic: Profile
+) -> None:
+    published(portal, "/keys", ("old", SIGNING["RS256"]))
+    server = replace(SERVER, jwks_uri=f"{portal.base_url}/keys")
+    head, body, _ = (
+        unsigned({"alg": "RS256", "jku": f"{portal.base_url}/evil", "kid": "old"}).reveal().split(".")
+    )
+    signature = STRANGER.private_key.sign(f"{head}.{body}".encode(), PKCS1v15(), SHA256())
+    forged = f"{head}.{body}.{base64.urlsafe_b64encode(signature).decode().rstrip('=')}"
+
+    with pytest.raises(BadReply):
+        read(egress, Secret(forged), generic, server=server)
+    assert "/evil" not in portal.paths
+
+
+# ---- the access token
+
+
+def test_the_claims_of_an_access_token_are_read_and_an_opaque_one_has_none() -> None:
+    assert access_claims(access_token=signed(patient="p-1"))["patient"] == "p-1"
+    assert access_claims(access_token=Secret("opaque")) == {}
+    assert access_claims(access_token=Secret("a.b.c")) == {}

@@ -1,12 +1,11 @@
 import pytest
 from joserfc import jwt
-from joserfc.jwk import KeySet
 
 from connectors.egress import Egress
 from connectors.errors import Denied, Reauthorize, RetryLater
 from connectors.secret import Secret
 from connectors.smart.jwt_bearer import GRANT_TYPE, access_token
-from connectors.smart.keys import generate_key_pair, jwks
+from connectors.smart.keys import generate_key_pair, load_private_key
 from connectors.smart.tokens import Client, TokenReply
 from tests.connectors.smart.portal import BASIC, NOW, PUBLIC, Portal
 
@@ -34,7 +33,8 @@ def test_the_assertion_is_the_grant(portal: Portal, egress: Egress) -> None:
         "client_id": "made-for-one-consent",
     }
     assert set(form) == {"grant_type", "client_id", "assertion"}
-    token = jwt.decode(form["assertion"], KeySet.import_key_set(jwks(pairs=[PAIR])), algorithms=["RS384"])
+    key = load_private_key(private_key=PAIR.private_key, algorithm="RS384")
+    token = jwt.decode(form["assertion"], key, algorithms=["RS384"])
     assert token.claims["iss"] == token.claims["sub"] == "made-for-one-consent"
     assert token.claims["aud"] == f"{portal.base_url}/token"
     assert token.claims["exp"] - NOW.timestamp() <= 300

@@ -2,12 +2,15 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
 from connectors.profile import Patient, Profile, Search
+from connectors.registry import load_registry
 from connectors.secret import Secret
-from connectors.smart.identity import patient_from, search_parameters
+from connectors.smart.identity import patient_from, patient_in, patient_search, search_parameters
 from connectors.smart.tokens import TokenReply
 
 KEY = RSAKey.generate_key(2048, auto_kid=False)
@@ -102,6 +105,67 @@ def test_a_token_without_the_claim_names_nobody(generic: Profile, access: str) -
         )
         is None
     )
+
+
+# ---- asking the portal
+
+
+@pytest.mark.parametrize(
+    ("source", "question"),
+    [
+        ("search", ("Patient", (("_count", "2"),))),
+        ("coverage", ("Coverage", (("_count", "20"),))),
+        ("token", None),
+        ("fhir_user", None),
+        ("jwt_claim", None),
+    ],
+)
+def test_two_sources_ask_the_portal(source: Any, question: Any) -> None:
+    assert patient_search(source=source) == question
+
+
+def patient(id_: Any) -> dict[str, Any]:
+    return {"resourceType": "Patient", "id": id_}
+
+
+def coverage(reference: Any, kind: str = "Coverage", member: str = "beneficiary") -> dict[str, Any]:
+    return {"resourceType": kind, member: {"reference": reference}}
+
+
+@pytest.mark.parametrize(
+    ("source", "resources", "expected"),
+    [
+        ("search", [patient("eAB3.x-1")], "eAB3.x-1"),
+        ("search", [patient("a"), patient("a")], "a"),
+        ("search", [patient("a"), patient("b")], None),
+        ("search", [patient("a"), patient(None)], None),
+        ("search", [{"resourceType": "OperationOutcome", "id": "x"}], None),
+        ("search", [], None),
+        ("coverage", [coverage("Patient/-20140000008325")], "-20140000008325"),
+        ("coverage", [coverage("https://portal.example/r4/Patient/p-1"), coverage("Patient/p-1")], "p-1"),
+        ("coverage", [coverage("Patient/p-1", "ExplanationOfBenefit", "patient")], "p-1"),
+        ("coverage", [coverage("Patient/p-1"), coverage("Patient/p-2")], None),
+        ("coverage", [coverage("Patient/p-1"), coverage("Group/family")], None),
+        ("coverage", [coverage("p-1")], None),
+        ("coverage", [coverage(7)], None),
+        ("coverage", [{"resourceType": "Coverage", "beneficiary": "Patient/p-1"}], None),
+        ("coverage", [patient("a")], None),
+    ],
+)
+def test_the_portal_names_one_patient_or_we_know_none(
+    source: Any, resources: list[dict[str, Any]], expected: str | None
+) -> None:
+    assert patient_in(source=source, resources=resources) == expected
+
+
+@given(st.from_regex(r"[A-Za-z0-9.\-_]{1,128}", fullmatch=True))
+def test_no_letter_of_an_id_is_ever_lost(id_: str) -> None:
+    profile = knowing(load_registry()["generic"], "token")
+
+    for sent in (id_, f"Patient/{id_}", f"https://portal.example/r4/Patient/{id_}"):
+        assert patient_from(reply=reply(patient=sent), profile=profile, claims=None) == id_
+    assert patient_in(source="search", resources=[patient(id_)]) == id_
+    assert patient_in(source="coverage", resources=[coverage(f"Patient/{id_}")]) == id_
 
 
 # ---- what every search carries

@@ -13,8 +13,14 @@ from connectors.egress import Egress
 from connectors.errors import RetryLater
 from connectors.profile import Profile
 from connectors.secret import Secret
+from connectors.smart.keys import generate_key_pair
 from connectors.smart.tokens import Client, revoke
 from tests.connectors.smart.portal import BASIC, GRANTED, NOW, POST, PUBLIC, Ask, Portal, server_of
+
+PAIR = generate_key_pair(algorithm="ES384")
+SIGNING = Client(
+    id="our-id", method="private_key_jwt", secret=PAIR.private_key, key_id=PAIR.key_id, algorithm="ES384"
+)
 
 # ---- what is sent
 
@@ -147,6 +153,47 @@ def test_a_refresh_carries_the_scope_only_where_the_profile_asks_for_it(
     assert [asked.form for asked in portal.asked] == [plain, {**plain, "scope": "patient/*.rs"}]
 
 
+@pytest.mark.parametrize("client", [BASIC, SIGNING], ids=["basic", "key"])
+def test_the_client_id_stands_beside_the_proof_only_where_the_profile_asks_for_it(
+    portal: Portal, exchange: Ask, renew: Ask, generic: Profile, client: Client
+) -> None:
+    portal.says("/token", GRANTED)
+    wants = replace(generic, auth=replace(generic.auth, client_id_in_form=True))
+
+    for ask in (exchange, renew):
+        ask(client=client)
+        ask(client=client, profile=wants)
+
+    assert [asked.form.get("client_id") for asked in portal.asked] == [None, "our-id", None, "our-id"]
+    assert all("client_secret" not in asked.form for asked in portal.asked)
+
+
+@pytest.mark.parametrize("client", [PUBLIC, POST], ids=["public", "post"])
+def test_a_client_that_names_itself_anyway_does_so_once(
+    portal: Portal, exchange: Ask, generic: Profile, client: Client
+) -> None:
+    portal.says("/token", GRANTED)
+
+    exchange(client=client, profile=replace(generic, auth=replace(generic.auth, client_id_in_form=True)))
+
+    assert portal.asked[0].body.count(b"client_id=our-id") == 1
+
+
+@pytest.mark.parametrize("client", [PUBLIC, BASIC, POST, SIGNING], ids=lambda client: client.method)
+def test_no_secret_stands_in_an_address(
+    portal: Portal, egress: Egress, exchange: Ask, renew: Ask, client: Client
+) -> None:
+    portal.says("/token", GRANTED)
+    portal.says("/revoke")
+
+    exchange(client=client)
+    renew(client=client)
+    revoke(egress=egress, server=server_of(portal), client=client, token=Secret("the-token"), now=NOW)
+
+    assert portal.paths == ["/token", "/token", "/revoke"]
+    assert {asked.method for asked in portal.asked} == {"POST"}
+
+
 @given(token=st.text(st.characters(codec="utf-8"), min_size=1, max_size=50))
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_refresh_token_arrives_as_it_is(portal: Portal, renew: Ask, token: str) -> None:
@@ -261,12 +308,29 @@ def test_it_reads_liberally(
 # ---- revocation
 
 
-def test_it_tells_the_server_to_forget_a_token(portal: Portal, egress: Egress) -> None:
+@pytest.mark.parametrize("kind", ["refresh_token", "access_token"])
+@pytest.mark.parametrize("client", [PUBLIC, BASIC, POST, SIGNING], ids=lambda client: client.method)
+def test_it_tells_the_server_to_forget_a_token(
+    portal: Portal, egress: Egress, client: Client, kind: Any
+) -> None:
     portal.says("/revoke")
 
-    assert revoke(egress=egress, server=server_of(portal), client=BASIC, token=Secret("the-token"))
-    assert portal.asked[0].form == {"token": "the-token", "token_type_hint": "refresh_token"}
-    assert portal.asked[0].headers["authorization"].startswith("Basic ")
+    assert revoke(
+        egress=egress, server=server_of(portal), client=client, token=Secret("the-token"), kind=kind, now=NOW
+    )
+
+    form = portal.asked[0].form
+    assert (form["token"], form["token_type_hint"]) == ("the-token", kind)
+    assert ("authorization" in portal.asked[0].headers) == (client.method == "client_secret_basic")
+    assert form.get("client_id") == (
+        None if client.method in {"client_secret_basic", "private_key_jwt"} else "our-id"
+    )
+    assert form.get("client_secret") == ("s3cr:t+/=" if client.method == "client_secret_post" else None)
+    if client.method == "private_key_jwt":
+        # The proof is made for the address that it is sent to
+        key = ECKey.import_key(PAIR.private_key.reveal())
+        claims = jwt.decode(form["client_assertion"], key, algorithms=["ES384"]).claims
+        assert claims["aud"] == f"{portal.base_url}/revoke"
 
 
 def test_it_says_when_a_token_could_not_be_revoked(portal: Portal, egress: Egress) -> None:
