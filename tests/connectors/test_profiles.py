@@ -12,7 +12,7 @@ import pytest
 from connectors.profile import Profile
 from connectors.registry import PROFILES, load_registry
 from connectors.scopes import ScopeSet, requested
-from connectors.smart.authorize import authorization_url
+from connectors.smart.authorize import authorization_request
 from connectors.smart.discovery import Server
 
 REGISTRY = load_registry()
@@ -84,7 +84,7 @@ def test_it_asks_for_the_patient_to_be_read_and_for_nothing_to_be_written(profil
 
 @each_profile
 def test_it_can_send_a_person_to_sign_in(profile: Profile) -> None:
-    url = authorization_url(
+    url = authorization_request(
         server=SERVER,
         profile=profile,
         client_id="id",
@@ -94,7 +94,7 @@ def test_it_can_send_a_person_to_sign_in(profile: Profile) -> None:
         code_verifier="v" * 43,
         nonce="n" * 43,
         base_url="https://portal.example/fhir",
-    )
+    ).url
 
     assert "response_type=code&" in url
     assert ("code_challenge_method=S256" in url) == (profile.auth.pkce == "send")
