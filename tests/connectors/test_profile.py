@@ -124,85 +124,10 @@ def test_it_refuses_a_value_of_the_wrong_kind(tmp_path: Path, text: str, key: st
     assert fault(tmp_path, text).key == key
 
 
-COMPLETE = HEAD + AUTH + SCOPES + REFRESH
-CONFIDENTIAL = COMPLETE.replace('"public"', '"client_secret_basic"')
-NO_REFRESH = COMPLETE.replace('"rotating"', '"none"')
-
-
-@pytest.mark.parametrize(
-    ("text", "key"),
-    [
-        pytest.param(
-            COMPLETE.replace("[scopes]", 'pkce = "off"\n[scopes]'), "auth.pkce", id="public_without_pkce"
-        ),
-        pytest.param(NO_REFRESH, "scopes.offline", id="offline_without_refresh"),
-        pytest.param(
-            NO_REFRESH.replace("[refresh]", 'offline = ""\n[refresh]') + "idle_days = 3\n",
-            "refresh",
-            id="a_life_for_no_grant",
-        ),
-        pytest.param(
-            CONFIDENTIAL.replace("[scopes]", 'pkce = "off"\n[scopes]') + '[server]\npkce = "required"\n',
-            "auth.pkce",
-            id="pkce_off_where_it_is_required",
-        ),
-        pytest.param(
-            COMPLETE + '[patient]\nsources = ["jwt_claim"]\n', "patient.claim", id="no_name_of_the_claim"
-        ),
-        pytest.param(COMPLETE + '[patient]\nclaim = "sub"\n', "patient.claim", id="claim_never_looked_at"),
-        pytest.param(
-            COMPLETE.replace("[refresh]", 'identity = ["openid"]\n[refresh]')
-            + '[patient]\nsources = ["fhir_user"]\n',
-            "patient.sources",
-            id="fhir_user_not_asked_for",
-        ),
-        pytest.param(
-            COMPLETE + "[patient]\nsources = []\n", "patient.sources", id="nobody_knows_the_patient"
-        ),
-        pytest.param(
-            COMPLETE + "[limits]\nconnections = 6\n", "limits.connections", id="too_many_connections"
-        ),
-        pytest.param(COMPLETE + "[search]\ncount = 0\n", "search.count", id="pages_of_nothing"),
-        pytest.param(
-            COMPLETE + '[search]\nskip = ["Goal"]\n[search.queries]\nGoal = [""]\n',
-            "search.skip",
-            id="skipped_and_searched",
-        ),
-        pytest.param(COMPLETE + "[search.queries]\nGoal = []\n", "search.queries.Goal", id="no_query"),
-        pytest.param(COMPLETE + '[search.queries]\ngoal = [""]\n', "search.queries", id="no_fhir_type"),
-        pytest.param(
-            COMPLETE + '[search.from_claims]\norg = "constant"\n',
-            "search.from_claims.org",
-            id="no_claim_in_braces",
-        ),
-        pytest.param(
-            COMPLETE + '[fhir.headers]\nAuthorization = "Bearer x"\n',
-            "fhir.headers.Authorization",
-            id="own_bearer",
-        ),
-        pytest.param(
-            COMPLETE + '[[errors]]\nstatus = 200\nmeaning = "retry"\n', "errors.status", id="no_error"
-        ),
-        pytest.param(
-            COMPLETE + "[server]\nrefresh_rotates = true\nrefresh_returned = false\n",
-            "server.refresh_rotates",
-            id="rotation_unseen",
-        ),
-        pytest.param(COMPLETE + '[server]\nbase_path = "fhir/"\n', "server.base_path", id="no_path"),
-        pytest.param(
-            COMPLETE + '[server]\nclient_auth = ["private_key_jwt"]\n', "auth.clients", id="no_common_method"
-        ),
-        pytest.param(COMPLETE.replace("https://acme", "acme"), "documentation", id="no_page"),
-        pytest.param(COMPLETE.replace('id = "acme"', 'id = "Acme!"'), "id", id="no_plain_id"),
-        pytest.param(COMPLETE.replace('id = "acme"', 'id = "other"'), "id", id="id_is_not_the_file_name"),
-    ],
-)
-def test_it_refuses_what_cannot_be_true_together(tmp_path: Path, text: str, key: str) -> None:
-    assert fault(tmp_path, text).key == key
-
-
 def test_it_takes_a_confidential_client_without_pkce_where_the_server_breaks_on_it(tmp_path: Path) -> None:
-    profile = load(tmp_path, CONFIDENTIAL.replace("[scopes]", 'pkce = "off"\n[scopes]'))
+    profile = load(
+        tmp_path, HEAD + '[auth]\nclients = ["client_secret_basic"]\npkce = "off"\n' + SCOPES + REFRESH
+    )
 
     assert profile.auth.pkce == "off"
 
