@@ -5,7 +5,7 @@ registration endpoint of discovery, and to no other address.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Final, get_args
@@ -142,7 +142,9 @@ def register_software(
     for this one client. Then `jwt_bearer.access_token` serves in place of a refresh. Raises as `register`.
     """
     sent = {"software_id": software_id, "jwks": dict(jwks)}
-    return _read(_post(egress, server, sent, access_token), sent, "private_key_jwt")
+    made = _read(_post(egress, server, sent, access_token), sent, "private_key_jwt")
+    # Servers of this kind say "none": the key is the grant, and proves nothing beside it.
+    return replace(made, method="private_key_jwt")
 
 
 def _post(egress: Egress, server: Server, sent: Mapping[str, Any], token: Secret | None) -> Reply:

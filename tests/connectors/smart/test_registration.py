@@ -231,8 +231,9 @@ def test_whatever_is_answered_only_our_errors_come_out(portal: Portal, egress: E
 # ---- one client for each consent
 
 
-def test_a_consent_makes_a_client_of_its_own(portal: Portal, egress: Egress) -> None:
-    portal.says("/register", {"client_id": "made-id", "redirect_uris": [], "jwks": KEYS}, status=201)
+@pytest.mark.parametrize("said", [{}, {"token_endpoint_auth_method": "none"}], ids=["nothing", "none"])
+def test_a_consent_makes_a_client_of_its_own(portal: Portal, egress: Egress, said: dict[str, str]) -> None:
+    portal.says("/register", {"client_id": "made-id", "redirect_uris": [], "jwks": KEYS, **said}, status=201)
 
     found = register_software(
         egress=egress,
