@@ -49,6 +49,8 @@ class Page(msgspec.Struct, frozen=True):
 
     `next_url` is absolute and otherwise as the portal wrote it; None on the last page. `total`: what the
     portal claims, None where it claims nothing. `bundle_type`: searchset, collection, transaction ...
+    `made_at`: `meta.lastUpdated` of the bundle as sent, "" where absent. `instant`: when the portal answered by
+    its own clock, as FHIR writes it; the client knows, and sets it.
     """
 
     entries: tuple[Entry, ...]
@@ -57,6 +59,8 @@ class Page(msgspec.Struct, frozen=True):
     outcomes: tuple[bytes, ...] = ()
     bundle_type: str = ""
     identifier: str = ""
+    made_at: str = ""
+    instant: str = ""
 
     def __repr__(self) -> str:
         """Counts only: the next link holds search values, the entries a record."""
@@ -100,6 +104,7 @@ class _Bundle(msgspec.Struct, gc=False):
     link: list[_Link] | None = None
     entry: list[_Slice] | None = None
     identifier: _Identifier | None = None
+    meta: _Meta | None = None
 
 
 _read_bundle: Final = msgspec.json.Decoder(_Bundle).decode
@@ -140,6 +145,7 @@ def read_page(body: bytes, *, base_url: str) -> Page:
         outcomes=tuple(outcomes),
         bundle_type=bundle.type or "",
         identifier=(bundle.identifier.value or "") if bundle.identifier is not None else "",
+        made_at=(bundle.meta.lastUpdated or "") if bundle.meta is not None else "",
     )
 
 
@@ -267,6 +273,7 @@ def _salvage(body: bytes) -> tuple[_Bundle, list[_Slice]]:
     bundle.link = _lenient(found.get(b"link", b""), list[_Link])
     bundle.total = _lenient(found.get(b"total", b""), int)
     bundle.identifier = _lenient(found.get(b"identifier", b""), _Identifier)
+    bundle.meta = _lenient(found.get(b"meta", b""), _Meta)
     if bundle.link is None and b"link" in found:
         # Without its links nobody knows whether there is another page: not something to pass over.
         raise BadReply("bad_bundle")

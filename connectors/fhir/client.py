@@ -18,6 +18,7 @@ from connectors.egress import MAX_BYTES, Egress, Reply, same_target
 from connectors.errors import BadReply, EgressRefused, PortalError
 from connectors.fhir.bundle import Entry, Page, is_html, read_page, read_resource, resource_type_of
 from connectors.fhir.capability import Capability, read_capability
+from connectors.fhir.clock import answered_at
 from connectors.fhir.failure import Kind, failure
 from connectors.fhir.outcome import read_issues
 from connectors.fhir.pace import Pace, shared_pace
@@ -114,15 +115,17 @@ class FhirClient:
             issues = read_issues(reply.content)
             if issues.failed:
                 raise self._failure(reply, resource_type=resource_type, kind="search")
-            return Page(entries=(), total=0, outcomes=(reply.content,))
+            return Page(entries=(), total=0, outcomes=(reply.content,), instant=answered_at(reply.headers))
         if found and found != "Bundle" and found == resource_type:
             # `Patient/id` where a search was due: the one resource is the whole answer.
-            return Page(entries=(read_resource(reply.content),), total=1)
+            entry = read_resource(reply.content)
+            return Page(entries=(entry,), total=1, instant=answered_at(reply.headers))
         try:
-            return read_page(reply.content, base_url=self._base_url)
+            page = read_page(reply.content, base_url=self._base_url)
         except BadReply as error:
             error.status = reply.status
             raise
+        return msgspec.structs.replace(page, instant=answered_at(reply.headers, made_at=page.made_at))
 
     def read(self, reference: str) -> Entry:
         """Read one resource by "Type/id" (or an absolute reference below the base).

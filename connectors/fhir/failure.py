@@ -6,11 +6,10 @@ habits, which stand in their profiles.
 
 import math
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Final, Literal
 
 from connectors.errors import BadReply, Code, PortalError, Reauthorize, RetryLater, SkipResource
+from connectors.fhir.clock import http_date
 from connectors.fhir.outcome import NO_ISSUES, Issues
 from connectors.profile import ErrorRule, Meaning
 
@@ -21,9 +20,15 @@ _PAUSE_SECONDS: Final = 60.0
 # Above this, a ratelimit-reset cannot be seconds from now: it is a time since 1970.
 _EPOCH: Final = 1_000_000_000
 _RETRY: Final = frozenset({408, 425, 429})
+# What is wrong is the question.
+_FAULTY: Final = frozenset({400, 422})
 _UNSUPPORTED: Final = frozenset({400, 404, 405, 406, 409, 412, 415, 422, 501})
 
 Kind = Literal["search", "read", "binary"]
+
+
+class StatusRequired(SkipResource):
+    """The search is refused for want of `status`, as US Core allows: it may be asked again with all values."""
 
 
 def failure(
@@ -41,7 +46,7 @@ def failure(
     `issues`: of the OperationOutcome in the body, if it held one. `html`: the body is a web page. Also for
     200 with nothing but an OperationOutcome.
     """
-    meaning = _by_rule(rules, status, issues, resource_type, html=html)
+    meaning = _by_rule(rules, status, issues, resource_type, kind=kind, html=html)
     if meaning is not None:
         # A search that is refused as faulty, yet may be tried again, is one whose paging session has ended.
         ended = kind == "search" and status in {400, 404, 410}
@@ -65,6 +70,8 @@ def _lasting(status: int, headers: Mapping[str, str], issues: Issues, kind: Kind
         return SkipResource("refused", outcome="refused", status=status)
     if status in {404, 410} and kind != "search":
         return SkipResource("not_found", outcome="unsupported", status=status)
+    if kind == "search" and issues.about_status and status in _FAULTY:
+        return StatusRequired("request_refused", outcome="unsupported", status=status)
     if issues.meaning is not None:
         return _as(issues.meaning, status, headers)
     if status in _UNSUPPORTED:
@@ -74,12 +81,13 @@ def _lasting(status: int, headers: Mapping[str, str], issues: Issues, kind: Kind
 
 
 def _by_rule(
-    rules: tuple[ErrorRule, ...], status: int, issues: Issues, resource_type: str, *, html: bool
+    rules: tuple[ErrorRule, ...], status: int, issues: Issues, resource_type: str, *, kind: Kind, html: bool
 ) -> Meaning | None:
     for rule in rules:
         if (
             rule.status == status
             and (rule.body == "any" or html)
+            and rule.kind in {"any", kind}
             and rule.resource_type in {None, resource_type}
             and (rule.issue_code is None or rule.issue_code in issues.codes)
         ):
@@ -108,13 +116,13 @@ def wait_seconds(headers: Mapping[str, str]) -> float | None:
     x-ratelimit-reset (seconds, or seconds since 1970). Dates are measured against the portal's own Date
     header: its clock and ours need not agree.
     """
-    now = _date(headers.get("date", ""))
+    now = http_date(headers.get("date", ""))
     after = headers.get("retry-after", "").strip()
     if after:
         seconds = _number(after)
         if seconds is not None:
             return _bounded(seconds)
-        until = _date(after)
+        until = http_date(after)
         if until is not None and now is not None:
             return _bounded((until - now).total_seconds())
         return None
@@ -135,14 +143,6 @@ def _number(text: str) -> float | None:
     except ValueError:
         return None
     return value if math.isfinite(value) else None
-
-
-def _date(text: str) -> datetime | None:
-    try:
-        value = parsedate_to_datetime(text)
-    except (TypeError, ValueError, IndexError):
-        return None
-    return value if value.tzinfo is not None else value.replace(tzinfo=UTC)
 
 
 def _bounded(seconds: float) -> float:

@@ -1,8 +1,11 @@
-"""What an OperationOutcome means for the caller (PURE). Its free text is never read: it may name the patient.
+"""What an OperationOutcome means for the caller (PURE).
+
+Its free text may name the patient: it is searched for one word of FHIR, and never kept.
 
 Source: https://hl7.org/fhir/R4/valueset-issue-type.html
 """
 
+import re
 from typing import Final, Literal
 
 import msgspec
@@ -13,6 +16,10 @@ TRANSIENT: Final = frozenset(
     {"transient", "lock-error", "no-store", "exception", "timeout", "incomplete", "throttled"}
 )
 _HARMLESS: Final = frozenset({"information", "warning"})
+# The search parameters that US Core lets a server demand; not the status of an HTTP answer.
+_STATUS: Final = re.compile(
+    r"(?<![A-Za-z])(?:(?:clinical|lifecycle)-)?status(?![A-Za-z]|[ -]?code)", re.IGNORECASE
+)
 
 
 class _Coding(msgspec.Struct):
@@ -21,12 +28,16 @@ class _Coding(msgspec.Struct):
 
 class _Concept(msgspec.Struct):
     coding: list[_Coding] | None = None
+    text: str | None = None
 
 
 class _Issue(msgspec.Struct):
     severity: str | None = None
     code: str | None = None
     details: _Concept | None = None
+    diagnostics: str | None = None
+    expression: list[str] | None = None
+    location: list[str] | None = None
 
 
 class _Outcome(msgspec.Struct):
@@ -36,11 +47,12 @@ class _Outcome(msgspec.Struct):
 
 class Issues(msgspec.Struct, frozen=True):
     """`codes`: every issue code and details code of the issues that are errors; `failed`: whether there are
-    any.
+    any; `about_status`: whether one of them speaks of the search parameter `status` or its like.
     """
 
     codes: frozenset[str]
     failed: bool
+    about_status: bool = False
 
     @property
     def meaning(self) -> Literal["refused", "unsupported", "retry"] | None:
@@ -69,4 +81,11 @@ def read_issues(body: bytes) -> Issues:
     for issue in issues:
         if issue.details is not None:
             codes.update(coding.code for coding in issue.details.coding or [] if coding.code)
-    return Issues(frozenset(codes), failed=bool(issues))
+    return Issues(frozenset(codes), failed=bool(issues), about_status=any(map(_about_status, issues)))
+
+
+def _about_status(issue: _Issue) -> bool:
+    texts = [issue.diagnostics, *(issue.expression or ()), *(issue.location or ())]
+    if issue.details is not None:
+        texts.append(issue.details.text)
+    return any(text is not None and _STATUS.search(text) is not None for text in texts)

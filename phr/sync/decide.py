@@ -6,6 +6,12 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from connectors.errors import BadReply, PortalError, RetryLater, SkipResource
+from connectors.fhir.failure import StatusRequired
+from connectors.fhir.plan.changes import without_changes
+from connectors.fhir.plan.statuses import with_all_statuses
+from connectors.fhir.plan.step import Mode
+from connectors.fhir.query import decode_query, encode_query
+from connectors.profile import Profile
 
 # An answer that nobody can use is asked for once more: maintenance pages pass. A busy portal gets more patience.
 _TRIES_FOR_A_BAD_REPLY: Final = 2
@@ -13,6 +19,10 @@ _TRIES: Final = 5
 MAX_PAGES: Final = 10_000
 # Said of the link to a further page, where the query itself was answered: the portal has lost its place.
 _LOST: Final = frozenset({400, 404, 410})
+# The question is at fault.
+_FAULTY: Final = frozenset({400, 422})
+# Of a link that expires: between two rings there are seconds, and no session that was seen ends within a minute.
+_LINK_LIVES_SECONDS: Final = 60.0
 PAGING_EXPIRED: Final = "paging_expired"
 # With the number of documents that the portal gives a day behind a colon.
 DAILY_LIMIT: Final = "daily_limit"
@@ -59,10 +69,50 @@ class Again:
 
 
 @dataclass(frozen=True, slots=True)
+class Reworded:
+    """The step begins anew with another query: the portal does not take this one, and may take that."""
+
+    query: str
+    # "status": with every status named; "whole": no longer for changes alone.
+    how: Literal["status", "whole"]
+
+
+@dataclass(frozen=True, slots=True)
 class NextPage:
     """The step goes on at this link."""
 
     url: str
+
+
+def rewording(
+    error: PortalError, *, resource_type: str, query: str, mode: Mode, pages: int, profile: Profile
+) -> Reworded | None:
+    """Return how to ask for the same in other words after a search was refused; None where there are none.
+
+    First without what narrows it to changes, for the server may not know that parameter; then with every
+    status named, where the server says that it wants some.
+    """
+    if pages or not isinstance(error, SkipResource):
+        return None
+    if error.outcome != "unsupported" or error.status not in _FAULTY:
+        return None
+    asked = decode_query(query)
+    if isinstance(error, StatusRequired):
+        complete = with_all_statuses(resource_type, asked)
+        if complete is not None:
+            return Reworded(encode_query(complete), "status")
+    if mode == "changes":
+        return Reworded(encode_query(without_changes(resource_type, asked, profile=profile)), "whole")
+    return None
+
+
+def begins_anew(*, expires: bool, idle_seconds: float | None) -> bool:
+    """Say whether a step that paused ``idle_seconds`` ago begins its query again, its link being dead by now.
+
+    ``expires``: the portal's links die after a while; how long that is, none of them says. A step that only
+    waited for the next ring of the same worker goes on at its link, or a long one would never end.
+    """
+    return expires and idle_seconds is not None and idle_seconds > _LINK_LIVES_SECONDS
 
 
 def after_error(error: PortalError, *, attempts: int, pages: int) -> End | Later | Again:

@@ -51,6 +51,8 @@ def type_label(resource_type: str, kind: str = "search") -> str:
     """Return the words for a type, or for a step that follows what others point at."""
     if kind == "references":
         return str(_("People and places referred to"))
+    if kind == "everything":
+        return str(_("Your whole record"))
     if kind == "attachments":
         return str(_("Files of documents"))
     return str(_LABELS.get(resource_type, resource_type))

@@ -98,8 +98,17 @@ class Step(models.Model):
     class Kind(models.TextChoices):
         READ = "read", _("read")
         SEARCH = "search", _("search")
+        EVERYTHING = "everything", _("everything at once")
         REFERENCES = "references", _("references")
         ATTACHMENTS = "attachments", _("attachments")
+
+    class Mode(models.TextChoices):
+        FULL = "full", _("everything")
+        CHANGES = "changes", _("changes only")
+
+    class Reworded(models.TextChoices):
+        STATUS = "status", _("with every status named")
+        WHOLE = "whole", _("without asking for changes alone")
 
     class State(models.TextChoices):
         WAITING = "waiting", _("waiting")
@@ -117,11 +126,22 @@ class Step(models.Model):
     ordinal = models.PositiveSmallIntegerField()
     kind = models.CharField(max_length=16, choices=Kind.choices, default=Kind.SEARCH)
     resource_type = models.CharField(max_length=64)
-    query = models.CharField(max_length=1000, blank=True)
+    query = models.CharField(max_length=2000, blank=True)
+    mode = models.CharField(max_length=8, choices=Mode.choices, default=Mode.FULL)
+    # What a complete answer may still lack: a code of sync.reasons.
+    note = models.CharField(max_length=16, blank=True)
+    # In which other words it was asked, because the portal did not take the first.
+    reworded = models.CharField(max_length=8, blank=True, choices=Reworded.choices)
+    # A digest of what the run asks of the type when it asks for everything, and of what is allowed.
+    basis = models.BinaryField(null=True, editable=False)
+    # When the portal answered its first page, by its own clock; "" where it does not say.
+    instant = models.CharField(max_length=40, blank=True)
     state = models.CharField(max_length=16, choices=State.choices, default=State.WAITING)
     reason = models.CharField(max_length=64, blank=True)
     # The link to the next page: it opens the record to whoever holds it, so it is sealed.
     checkpoint = models.BinaryField(null=True, editable=False)
+    # When it was given: some links die.
+    checkpoint_at = models.DateTimeField(null=True)
     attempts = models.PositiveSmallIntegerField(default=0)
     pages = models.PositiveIntegerField(default=0)
     total_claimed = models.PositiveIntegerField(null=True)
@@ -152,7 +172,33 @@ class Step(models.Model):
                 ),
                 name="step_state_known",
             ),
+            models.CheckConstraint(condition=models.Q(mode__in=["full", "changes"]), name="step_mode_known"),
         ]
 
     def __str__(self) -> str:
         return f"Step {self.ordinal} {self.resource_type} ({self.state})"
+
+
+class Crawl(models.Model):
+    """Up to when all of one type was read at a source: what the next run may ask the changes since."""
+
+    pk = models.CompositePrimaryKey("person_id", "source_id", "resource_type")
+    person = models.ForeignKey(
+        Person, on_delete=models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False
+    )
+    source = models.ForeignKey(
+        Source, on_delete=models.DO_NOTHING, related_name="+", db_index=False, db_constraint=False
+    )
+    resource_type = models.CharField(max_length=64)
+    # When the last complete crawl began, by the portal's own clock.
+    instant = models.CharField(max_length=40)
+    # When everything was read last, changes aside, by ours.
+    full_at = models.DateTimeField()
+    # A digest of what was asked and allowed then: where that changed, everything is read anew.
+    basis = models.BinaryField()
+    # What the portal did not take then, and is not asked in vain: a search without a status, one for changes alone.
+    with_status = models.BooleanField(default=False)
+    whole = models.BooleanField(default=False)
+
+    def __str__(self) -> str:
+        return f"Crawl {self.resource_type} since {self.instant}"

@@ -21,12 +21,12 @@ from phr.sources.models import Grant, Source
 from phr.sources.profiles import profile_of
 from phr.sync import chart
 from phr.sync.labels import type_label
+from phr.sync.ledger import ledger_of
 from phr.sync.models import Due, Run, Step
 from phr.sync.reasons import sentence
 from phr.sync.shapes import (
     CardState,
     LedgerRow,
-    LedgerState,
     Progress,
     QuarantineLine,
     QuarantinePage,
@@ -36,16 +36,6 @@ from phr.sync.shapes import (
 )
 
 _OPEN = {Run.State.QUEUED, Run.State.RUNNING}
-# Of several queries of one type, the worst is what the type is.
-_WORST: tuple[LedgerState, ...] = (
-    "failed",
-    "partial",
-    "running",
-    "waiting",
-    "refused",
-    "unsupported",
-    "complete",
-)
 _SHOWN_BYTES = 20_000
 _RUN_STATES: dict[Run.State, Literal["complete", "partial", "failed", "running", "queued"]] = {
     Run.State.QUEUED: "queued",
@@ -153,7 +143,7 @@ def _card(*, sight: Sight, source: Source, now: datetime, counted: bool = True) 
     steps = list(Step.objects.filter(run=run).order_by("ordinal")) if run is not None else []
     due_at = Due.objects.filter(pk=source.pk).values_list("due_at", flat=True).first()
     counts = record_queries.counts(sight=sight, source_id=source.pk) if counted else {}
-    ledger = _ledger(steps, counts=counts)
+    ledger = ledger_of(steps, counts=counts)
     quarantined = Quarantine.objects.filter(
         person_id=sight.person_id, source=source, resolved_at=None
     ).count()
@@ -224,73 +214,6 @@ def _problems(source: Source, run: Run | None, ledger: Sequence[LedgerRow]) -> I
         yield f"{', '.join(labels)}: {reason}"
 
 
-def _ledger(steps: Sequence[Step], *, counts: dict[str, int]) -> tuple[LedgerRow, ...]:
-    """Return one row a type: how the last run ended for it, and how many of it we hold."""
-    by_label: dict[str, list[Step]] = defaultdict(list)
-    for step in steps:
-        by_label[type_label(step.resource_type, step.kind)].append(step)
-    held: dict[str, int] = defaultdict(int)
-    for resource_type, count in counts.items():
-        held[type_label(resource_type, Step.Kind.SEARCH)] += count
-    rows = []
-    for label in [*by_label, *(label for label in held if label not in by_label)]:
-        of_label = by_label.get(label, [])
-        state: LedgerState = min(
-            (_ledger_state(step) for step in of_label), key=_WORST.index, default="complete"
-        )
-        worst = [step for step in of_label if _ledger_state(step) == state]
-        reasons = sorted({step.reason for step in worst if step.reason})
-        rows.append(
-            LedgerRow(
-                label=label,
-                text=_ledger_text(state, worst, held=held.get(label, sum(step.fetched for step in of_label))),
-                state=state,
-                reason=sentence(reasons[0]) if reasons and state != "complete" else "",
-                resource_type=of_label[0].resource_type if of_label else "",
-            )
-        )
-    return tuple(row for row in rows if row.state != "complete" or _worth_a_row(row))
-
-
-def _worth_a_row(row: LedgerRow) -> bool:
-    """A complete type that holds nothing says nothing; who was referred to is counted by type already."""
-    return row.text != "0" and row.label != type_label("", Step.Kind.REFERENCES)
-
-
-def _ledger_state(step: Step) -> LedgerState:
-    states: dict[str, LedgerState] = {
-        Step.State.WAITING: "waiting",
-        Step.State.RUNNING: "running",
-        Step.State.COMPLETE: "complete",
-        Step.State.PARTIAL: "partial",
-        Step.State.REFUSED: "refused",
-        Step.State.UNSUPPORTED: "unsupported",
-        Step.State.FAILED: "failed",
-    }
-    return states[step.state]
-
-
-def _ledger_text(state: LedgerState, worst: Sequence[Step], *, held: int) -> str:
-    if state == "partial":
-        claimed = sum(step.total_claimed or 0 for step in worst)
-        got = sum(step.matched or step.fetched for step in worst)
-        if claimed > got:
-            return _("%(got)s of %(claimed)s") % {
-                "got": number_format(got),
-                "claimed": number_format(claimed),
-            }
-    if not held:
-        words = {
-            "refused": _("refused"),
-            "unsupported": _("not offered"),
-            "failed": _("did not work"),
-            "waiting": _("waiting"),
-        }
-        if state in words:
-            return words[state]
-    return number_format(held)
-
-
 def _progress(run: Run | None, steps: Sequence[Step]) -> Progress | None:
     if run is None or run.state not in _OPEN:
         return None
@@ -324,13 +247,14 @@ def _run_line(run: Run, steps: Sequence[Step], *, now: datetime) -> RunLine:
         "same": number_format(same),
     }
     seconds = ((run.finished_at or now) - (run.started_at or run.created_at)).total_seconds()
-    ledger = _ledger(steps, counts={})
+    ledger = ledger_of(steps, counts={})
     return RunLine(
         id=run.pk,
         started_text=date_format(run.started_at or run.created_at, _("j F Y, H:i")),
         state=_RUN_STATES[Run.State(run.state)],
         state_text=str(Run.State(run.state).label),
         summary=summary,
+        mode_text=_mode_text(steps),
         seconds_text=ngettext("%(n)s second", "%(n)s seconds", max(round(seconds), 1))
         % {"n": max(round(seconds), 1)},
         requests=run.requests,
@@ -340,6 +264,19 @@ def _run_line(run: Run, steps: Sequence[Step], *, now: datetime) -> RunLine:
             else [f"{row.label}: {row.reason}" for row in ledger if row.reason and row.state != "unsupported"]
         ),
     )
+
+
+def _mode_text(steps: Sequence[Step]) -> str:
+    """Say what was asked for: everything, or of some types at least only what changed."""
+    asked = {
+        step.mode
+        for step in steps
+        if step.kind in {Step.Kind.SEARCH, Step.Kind.EVERYTHING}
+        and step.state not in {Step.State.REFUSED, Step.State.UNSUPPORTED}
+    }
+    if not asked:
+        return ""
+    return str((Step.Mode.CHANGES if Step.Mode.CHANGES in asked else Step.Mode.FULL).label)
 
 
 def _steps_of(runs: Sequence[Run]) -> dict[uuid.UUID, list[Step]]:

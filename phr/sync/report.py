@@ -14,8 +14,9 @@ from phr.sync.reasons import sentence
 def report(*, run_id: uuid.UUID) -> dict[str, Any]:
     """Return a run with its steps as JSON-able values; the Sight is open.
 
-    run, source: ids. state: as in Run.State. steps: one object a step, with type, state, counts, total_claimed
-    (None where the portal claims nothing) and reason, a sentence. requests: how many. seconds: of the run so far.
+    run, source: ids. state: as in Run.State. steps: one object a step, with type, state, mode ("full", or "changes"
+    where it asked for those alone), counts, total_claimed (None where the portal claims nothing), reason and note
+    (what a complete answer may lack), both sentences. requests: how many. seconds: of the run so far.
     """
     run = Run.objects.get(pk=run_id)
     began = run.started_at or run.created_at
@@ -28,6 +29,7 @@ def report(*, run_id: uuid.UUID) -> dict[str, Any]:
             {
                 "type": step.resource_type or step.kind,
                 "state": step.state,
+                "mode": step.mode,
                 "fetched": step.fetched,
                 "created": step.created,
                 "updated": step.updated,
@@ -35,6 +37,7 @@ def report(*, run_id: uuid.UUID) -> dict[str, Any]:
                 "quarantined": step.quarantined,
                 "total_claimed": step.total_claimed,
                 "reason": sentence(step.reason),
+                "note": sentence(step.note),
             }
             for step in Step.objects.filter(run=run).order_by("ordinal")
         ],

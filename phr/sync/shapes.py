@@ -22,6 +22,8 @@ class LedgerRow:
     reason: str = ""
     """A sentence for the patient; "" when complete."""
     resource_type: str = ""
+    note: str = ""
+    """What may be missing though the portal answered in full; "" for nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,8 @@ class RunLine:
     state_text: str
     summary: str
     """``31 new, 4 changed, 1,869 as before``."""
+    mode_text: str = ""
+    """``changes only`` or ``everything``: what the portal was asked for; "" where it was asked for nothing yet."""
     seconds_text: str = ""
     requests: int = 0
     problems: tuple[str, ...] = ()

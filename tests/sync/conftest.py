@@ -30,6 +30,8 @@ from phr.sync.reasons import sentence
 
 Serve = Callable[..., RunningPortal]
 Vendor = Callable[[str], str]
+# Some portals give the people and places that a record names under `user/` alone.
+SCOPE = "patient/*.read user/*.read offline_access"
 # What every profile must say; a test adds what it is about.
 PROFILE = """id = "{name}"
 name = "A strict house"
@@ -111,9 +113,7 @@ def network() -> Iterator[Callable[..., Egress]]:
 def connect(person: access.Sight, network: Callable[..., Egress]) -> Connect:
     """Connect the person to a portal with a grant that the sandbox issues."""
 
-    def to(
-        portal: RunningPortal, *, patient: str = "pat", scope: str = "patient/*.read offline_access"
-    ) -> uuid.UUID:
+    def to(portal: RunningPortal, *, patient: str = "pat", scope: str = SCOPE) -> uuid.UUID:
         registrations.register(
             profile_id=portal.profile_id,
             portal=portals.add_portal(
@@ -134,6 +134,7 @@ def connect(person: access.Sight, network: Callable[..., Egress]) -> Connect:
             refresh_token=Secret(reply["refresh_token"]) if reply.get("refresh_token") else None,
             scope=reply.get("scope", scope),
             expires_in=reply.get("expires_in"),
+            context={name: value for name, value in reply.items() if name.startswith("ah_")},
             egress=network(portal),
             now=timezone.now(),
         )
@@ -158,11 +159,13 @@ def sync(
         return Run.objects.get(pk=run.pk)
 
 
-def work_until_over(person: access.Sight, source_id: uuid.UUID, egress: Egress, *, rounds: int = 30) -> Run:
+def work_until_over(
+    person: access.Sight, source_id: uuid.UUID, egress: Egress, *, full: bool = False, rounds: int = 30
+) -> Run:
     """Ask for a run and work it to its end, letting every pause that a portal causes pass at once."""
     with person.open():
         run = requests.request(
-            sight=person, source_id=source_id, trigger=Run.Trigger.PERSON, now=timezone.now()
+            sight=person, source_id=source_id, trigger=Run.Trigger.PERSON, full=full, now=timezone.now()
         )
     for _ in range(rounds):
         outcome = session.work(source_id=source_id, egress=egress, clock=timezone.now)

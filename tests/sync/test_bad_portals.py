@@ -47,7 +47,8 @@ class House:
         self.before, self.facts = stored(person), timeline(person)
 
     def sync(self, egress: Egress | None = None) -> Run:
-        return work_until_over(self.person, self.source_id, egress or self.egress)
+        """Ask for everything again, so that there is something to go wrong with."""
+        return work_until_over(self.person, self.source_id, egress or self.egress, full=True)
 
     def untouched(self) -> bool:
         """Say whether every row and every fact is as the first sync left it."""

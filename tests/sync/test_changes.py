@@ -1,4 +1,4 @@
-"""A portal that changes between syncs: every version is kept, and nothing is deleted."""
+"""A portal that changes between full syncs: every version is kept, and nothing is deleted."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class House:
         self.sync()
 
     def sync(self) -> dict[str, int]:
-        """Sync once more; return what was created, updated and left."""
-        run = sync(self.person, self.source_id, self.egress)
+        """Ask for everything once more; return what was created, updated and left."""
+        run = sync(self.person, self.source_id, self.egress, full=True)
         assert run.state == Run.State.COMPLETE
         with self.person.open():
             steps = list(Step.objects.filter(run=run))

@@ -8,6 +8,7 @@ import pytest
 
 from connectors.errors import CODES
 from connectors.fhir.caps import Fault
+from connectors.fhir.plan.step import Note
 from connectors.fhir.plan.step import Reason as PlanReason
 from phr.sources.flows.outcomes import REASONS
 from phr.sync.queries import quarantine_sentence
@@ -40,7 +41,7 @@ _CONNECTING = {
 
 
 @pytest.mark.parametrize(
-    "code", sorted(({*CODES} - _CONNECTING) | {*REASONS} | {*get_args(PlanReason)} | OURS)
+    "code", sorted(({*CODES} - _CONNECTING) | {*REASONS} | {*get_args(PlanReason)} | {*get_args(Note)} | OURS)
 )
 def test_a_reason_has_a_sentence(code: str) -> None:
     if not code:

@@ -3,22 +3,29 @@ parameters.
 """
 
 from collections.abc import Collection
+from datetime import date
 from typing import Final
 
 from connectors.fhir.capability import Capability
 from connectors.fhir.plan.defaults import LAST, US_CORE
 from connectors.fhir.query import Query, decode_query
 from connectors.profile import Profile
+from connectors.profile.placeholders import filled
 
 # How a type is tied to its patient, the usual way first; (parameter, whether its value names the type too).
 _PATIENT: Final = (("patient", False), ("subject", True), ("beneficiary", True), ("individual", True))
 
 
-def queries_of(resource_type: str, *, profile: Profile, capability: Capability | None) -> tuple[Query, ...]:
-    """Return the queries of a type, without the parameter for the patient."""
+def queries_of(
+    resource_type: str, *, profile: Profile, capability: Capability | None, today: date
+) -> tuple[Query, ...]:
+    """Return the queries of a type, without the parameter for the patient.
+
+    `today`: what placeholders of the profile's queries count from.
+    """
     own = profile.search.queries.get(resource_type)
     if own is not None:
-        return tuple(decode_query(text) for text in own)
+        return tuple(dict.fromkeys(decode_query(filled(text, today=today)) for text in own))
     texts = US_CORE.get(resource_type, ("",))
     queries = tuple(decode_query(text) for text in texts) if resource_type not in LAST else ((),)
     known = _parameters(resource_type, capability)
@@ -31,7 +38,12 @@ def queries_of(resource_type: str, *, profile: Profile, capability: Capability |
 def patient_parameter(
     resource_type: str, *, patient_id: str, profile: Profile, capability: Capability | None
 ) -> Query | None:
-    """Return the parameter that limits a type to the patient; None where the server has none for it."""
+    """Return the parameter that limits a type to the patient; None where the server has none for it.
+
+    () where the token alone says who it is.
+    """
+    if resource_type in profile.search.without_patient:
+        return ()
     known = _parameters(resource_type, capability)
     if not known or resource_type in profile.search.queries:
         return (("patient", patient_id),)

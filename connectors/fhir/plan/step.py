@@ -5,7 +5,7 @@ from typing import Literal
 
 from connectors.fhir.query import Query, encode_query
 
-Kind = Literal["read", "search"]
+Kind = Literal["read", "search", "everything"]
 State = Literal["run", "unsupported", "refused"]
 Reason = Literal[
     "",
@@ -15,14 +15,24 @@ Reason = Literal[
     "other_version",  # unsupported: the server speaks another version of FHIR than R4
     "not_by_patient",  # unsupported: the profile knows that this type is not found by patient
 ]
+# "changes": only what is new since the last crawl; whatever else changed or went is not seen.
+Mode = Literal["full", "changes"]
+# What a complete answer may still lack.
+Note = Literal[
+    "",
+    "limited",  # the grant holds only a part of the type
+    "by_part",  # asked for by categories or the like, which need not cover everything
+    "by_date",  # asked for from some day on
+]
 
 
 @dataclass(frozen=True, slots=True)
 class PlanStep:
     """One query of one resource type. `ordinal` counts from 0 in the order in which steps are to begin.
 
-    `kind` "read" reads `reference` ("Patient/id"); "search" sends `query`. `state` "run" is to be done, the
-    others say with `reason` why it will not be.
+    `kind` "read" reads `reference` ("Patient/id"); "search" sends `query`; "everything" sends `query` to
+    `reference` ("Patient/id/$everything"). `state` "run" is to be done, the others say with `reason` why it
+    will not be.
     """
 
     ordinal: int
@@ -32,8 +42,19 @@ class PlanStep:
     reference: str = field(default="", repr=False)
     state: State = "run"
     reason: Reason = ""
+    mode: Mode = "full"
+    note: Note = ""
 
     @property
     def text(self) -> str:
         """What stands behind the base and, for a search, the type: a reference, or an encoded query."""
-        return self.reference if self.kind == "read" else encode_query(self.query)
+        if self.kind == "search":
+            return encode_query(self.query)
+        return f"{self.reference}?{encode_query(self.query)}" if self.query else self.reference
+
+    @property
+    def path(self) -> str:
+        """What stands behind the base: the whole question."""
+        if self.kind == "search":
+            return f"{self.resource_type}?{self.text}" if self.query else self.resource_type
+        return self.text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from django.db import transaction
@@ -31,6 +32,7 @@ def from_tokens(
     refresh_token: Secret | None = None,
     scope: str = "",
     expires_in: int | None = None,
+    context: Mapping[str, str] | None = None,
     egress: Egress,
     now: datetime,
 ) -> tuple[Source, bool]:
@@ -39,6 +41,7 @@ def from_tokens(
 
     The portal is put into the directory where it is not (``name``, else its host). ``scope``: what the tokens
     allow; without it, what we would have asked for. ``expires_in``: seconds from now, None when not known.
+    ``context``: what else the token endpoint said, such as the practice that every search must name.
     Tokens are renewed with the registration of the portal or its vendor, once there is one. Raises
     UnknownProfile, BadAddress and the PortalErrors of discovery; a portal that answers but describes no
     authorization is taken without, unless there is a refresh token.
@@ -72,6 +75,7 @@ def from_tokens(
                 scope=scope,
                 expires_in=expires_in,
                 patient=patient,
+                context=context or {},
             ),
             scope=scope or assumed,
             now=now,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from connectors.errors import PortalError, Reauthorize
-from connectors.fhir.bundle import Entry, Page
+from connectors.fhir.bundle import Page
 from connectors.fhir.client import FhirClient
 from connectors.secret import Secret
 from phr.core import crypto
@@ -71,6 +71,10 @@ def _fetch(client: FhirClient, current: _Active) -> Page:
 
 def _begin(work: Work, *, step: Step) -> _Active:
     checkpoint = crypto.unseal(step, "checkpoint")
+    idle = (work.clock() - step.checkpoint_at).total_seconds() if step.checkpoint_at is not None else None
+    if decide.begins_anew(expires=work.profile.paging.expires, idle_seconds=idle):
+        checkpoint = None
+        _begin_anew(step)
     url = checkpoint.reveal() if checkpoint is not None else _first_url(work, step)
     if step.state == Step.State.WAITING:
         with work.sight.open():
@@ -83,6 +87,8 @@ def _begin(work: Work, *, step: Step) -> _Active:
 def _first_url(work: Work, step: Step) -> str:
     if step.kind == Step.Kind.READ:
         return step.query
+    if step.kind == Step.Kind.EVERYTHING:
+        return f"{work.source.base_url}/{step.query}"
     return f"{work.source.base_url}/{step.resource_type}?{step.query}"
 
 
@@ -106,6 +112,20 @@ def _answered(
         active[pool.submit(_fetch, client, current)] = current
         return
     except PortalError as error:
+        if step.kind == Step.Kind.SEARCH:
+            other = decide.rewording(
+                error,
+                resource_type=step.resource_type,
+                query=step.query,
+                mode="changes" if step.mode == Step.Mode.CHANGES else "full",
+                pages=step.pages,
+                profile=work.profile,
+            )
+            if other is not None:
+                _reword(work, step=step, other=other)
+                current = _Active(step=step, url=_first_url(work, step), bearer=work.bearer)
+                active[pool.submit(_fetch, client, current)] = current
+                return
         step.attempts += 1
         _settle(work, step=step, verdict=decide.after_error(error, attempts=step.attempts, pages=step.pages))
         return
@@ -122,15 +142,14 @@ def _answered(
     if isinstance(verdict, decide.NextPage) and not work.stopped:
         following = _Active(step=step, url=verdict.url, bearer=work.bearer, seen=current.seen)
         active[pool.submit(_fetch, client, following)] = following
-    _store(work, step=step, entries=page.entries, total=page.total, matched=matched, verdict=verdict)
+    _store(work, step=step, page=page, matched=matched, verdict=verdict)
 
 
 def _store(
     work: Work,
     *,
     step: Step,
-    entries: tuple[Entry, ...],
-    total: int | None,
+    page: Page,
     matched: int,
     verdict: decide.NextPage | decide.End,
 ) -> None:
@@ -140,21 +159,25 @@ def _store(
         stored = store.apply(
             sight=work.sight,
             source=work.source,
-            entries=entries,
+            entries=page.entries,
             volatile=work.profile.store.volatile,
             now=work.clock(),
         )
+        if not step.pages:
+            # Of the first page: what changes while we read is not in all of the others.
+            step.instant = page.instant
         step.pages += 1
         step.matched = matched
         if step.reason != decide.PAGING_EXPIRED:
             # Of a step that was begun anew the tries are counted to its end, or it would be begun anew for ever.
             step.attempts, step.reason = 0, ""
-        if total is not None and work.profile.search.total == "result":
-            step.total_claimed = total
+        if page.total is not None and work.profile.search.total == "result":
+            step.total_claimed = page.total
         for name in ("fetched", "created", "updated", "unchanged", "quarantined"):
             setattr(step, name, getattr(step, name) + getattr(stored, name))
         if isinstance(verdict, decide.NextPage):
             step.checkpoint = crypto.seal(step, "checkpoint", Secret(verdict.url))
+            step.checkpoint_at = work.clock()
         else:
             _end(work, step=step, state=verdict.state, reason=verdict.reason)
         step.save()
@@ -176,13 +199,24 @@ def _settle(work: Work, *, step: Step, verdict: decide.End | decide.Later | deci
                 work.asked = max(work.asked or 0, verdict.after) if verdict.after is not None else work.asked
             case decide.Again():
                 step.reason = verdict.reason
-                step.checkpoint = None
-                _reset_counts(step)
+                _begin_anew(step)
                 work.deferred.add(step.ordinal)
         step.save()
 
 
-def _reset_counts(step: Step) -> None:
+def _reword(work: Work, *, step: Step, other: decide.Reworded) -> None:
+    """Ask the same in other words from now on, also after a restart."""
+    with work.sight.open():
+        lease.hold(work.lease)
+        step.query, step.reworded = other.query, Step.Reworded(other.how)
+        if step.reworded == Step.Reworded.WHOLE:
+            step.mode = Step.Mode.FULL
+        step.save(update_fields=["query", "reworded", "mode"])
+
+
+def _begin_anew(step: Step) -> None:
+    """Forget how far the step was; what it brought is found unchanged."""
+    step.checkpoint = step.checkpoint_at = None
     step.pages = step.matched = step.fetched = step.created = step.updated = step.unchanged = (
         step.quarantined
     ) = 0
@@ -195,4 +229,5 @@ def _end(
     state: Literal["complete", "partial", "refused", "unsupported", "failed"],
     reason: str,
 ) -> None:
-    step.state, step.reason, step.checkpoint, step.finished_at = state, reason, None, work.clock()
+    step.state, step.reason, step.finished_at = state, reason, work.clock()
+    step.checkpoint = step.checkpoint_at = None

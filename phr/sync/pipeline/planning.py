@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
 
 from connectors.errors import BadReply, EgressRefused, SkipResource
 from connectors.fhir.capability import Capability
 from connectors.fhir.plan import plan
-from connectors.fhir.query import Query
+from connectors.profile import Profile
 from connectors.scopes import ScopeSet
 from phr.sources.flows import grants
 from phr.sources.models import Grant
 from phr.sync import lease
-from phr.sync.models import Step
+from phr.sync.models import Crawl, Step
+from phr.sync.pipeline import crawls
 from phr.sync.pipeline.context import Work
 
 
@@ -20,41 +23,91 @@ def steps_of(work: Work) -> list[Step]:
     """Return the steps of the run in order, planning them first if it is new; raises RetryLater, Fenced."""
     with work.sight.open():
         steps = list(Step.objects.filter(run=work.run).order_by("ordinal"))
-        scope = Grant.objects.values_list("scope", flat=True).get(source=work.source)
+    return steps or _plan(work)
+
+
+def in_place_of_everything(work: Work, *, steps: list[Step]) -> list[Step]:
+    """Return the searches by type that are due because the portal no longer answers for everything at once."""
+    asked = [step for step in steps if step.kind == Step.Kind.EVERYTHING]
+    given_up = asked and all(step.state in {Step.State.REFUSED, Step.State.UNSUPPORTED} for step in asked)
+    searched = any(step.kind == Step.Kind.SEARCH and step.reason != "not_granted" for step in steps)
+    if not given_up or searched:
+        return []
+    told = {step.resource_type for step in steps if step.kind == Step.Kind.SEARCH}
+    profile = replace(work.profile, search=replace(work.profile.search, everything=False))
+    found = [
+        step
+        for step in _planned(work, profile=profile)
+        if step.kind == Step.Kind.SEARCH and step.resource_type not in told
+    ]
+    for number, step in enumerate(found, start=len(steps)):
+        step.ordinal = number
+    _write(work, steps=found)
+    return found
+
+
+def _plan(work: Work) -> list[Step]:
+    steps = _planned(work, profile=work.profile)
+    for kind in (Step.Kind.REFERENCES, Step.Kind.ATTACHMENTS):
+        steps.append(
+            Step(
+                person_id=work.sight.person_id,
+                run=work.run,
+                ordinal=len(steps),
+                kind=kind,
+                resource_type="",
+            )
+        )
+    _write(work, steps=steps)
+    return steps
+
+
+def _write(work: Work, *, steps: list[Step]) -> None:
+    with work.sight.open():
+        lease.hold(work.lease)
+        Step.objects.bulk_create(steps)
+
+
+def _planned(work: Work, *, profile: Profile) -> list[Step]:
+    """Return the steps of the crawl, unsaved: of types that were read before, for their changes alone."""
+    with work.sight.open():
+        grant = Grant.objects.only("scope", "obtained_at").get(source=work.source)
         standing = grants.standing_parameters(source_id=work.source.pk)
-    return steps or _plan(work, scope=scope, standing=standing)
-
-
-def _plan(work: Work, *, scope: str, standing: Query) -> list[Step]:
-    planned = plan(
-        profile=work.profile,
-        granted=ScopeSet.parse(scope),
+        known = {crawl.resource_type: crawl for crawl in Crawl.objects.filter(source=work.source)}
+    now = work.clock()
+    make = partial(
+        plan,
+        profile=profile,
+        granted=ScopeSet.parse(grant.scope),
         capability=_capability(work),
         patient_id=work.source.patient_fhir_id,
         standing=standing,
+        with_status={name for name, crawl in known.items() if crawl.with_status},
+        now=now,
     )
-    whose = {"person_id": work.sight.person_id, "run": work.run}
-    steps = [
+    planned = make()
+    # What a person consents to at the portal, by ticking boxes there, need not show in the scopes.
+    allowed = " ".join((profile.id, grant.obtained_at.isoformat(), *sorted(grant.scope.split())))
+    basis = crawls.bases(planned, allowed=allowed)
+    if not work.run.full:
+        planned = make(since=crawls.since(known, basis=basis, profile=profile, now=now))
+    return [
         Step(
-            **whose,
+            person_id=work.sight.person_id,
+            run=work.run,
             ordinal=item.ordinal,
             kind=item.kind,
             resource_type=item.resource_type,
             query=item.text,
+            mode=item.mode,
+            note=item.note,
+            basis=basis.get(item.resource_type),
             state=Step.State.WAITING if item.state == "run" else item.state,
             reason=item.reason,
-            finished_at=None if item.state == "run" else work.clock(),
+            finished_at=None if item.state == "run" else now,
         )
         for item in planned
     ]
-    steps += [
-        Step(**whose, ordinal=number, kind=kind, resource_type="")
-        for number, kind in enumerate((Step.Kind.REFERENCES, Step.Kind.ATTACHMENTS), start=len(planned))
-    ]
-    with work.sight.open():
-        lease.hold(work.lease)
-        Step.objects.bulk_create(steps)
-    return steps
 
 
 def _capability(work: Work) -> Capability | None:

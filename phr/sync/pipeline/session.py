@@ -19,7 +19,7 @@ from phr.sources.profiles import profile_of
 from phr.sources.registrations import NotRegistered
 from phr.sync import decide, lease, schedule
 from phr.sync.models import Run, Step
-from phr.sync.pipeline import crawl, follow, planning
+from phr.sync.pipeline import crawl, crawls, follow, planning
 from phr.sync.pipeline.context import Work
 from phr.sync.requests import open_run
 from phr.timeline import project
@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 # A slow portal holds a worker no longer than this; its run goes on at the next ring.
 BUDGET_SECONDS = 30.0
 _CRASHES = 3
+_CRAWLED = {Step.Kind.READ, Step.Kind.SEARCH, Step.Kind.EVERYTHING}
 
 
 class Outcome(StrEnum):
@@ -127,10 +128,14 @@ def _advance(work: Work) -> bool:
     """Bring the run forward; say whether it is over."""
     work.authorize()
     steps = planning.steps_of(work)
-    crawl.crawl(work, steps=_pending(work, steps, {Step.Kind.READ, Step.Kind.SEARCH}))
+    crawl.crawl(work, steps=_pending(work, steps, _CRAWLED))
+    if searches := planning.in_place_of_everything(work, steps=steps):
+        steps += searches
+        crawl.crawl(work, steps=_pending(work, searches, _CRAWLED))
+    _remember(work, steps)
     # The timeline fills while the rest is still being fetched.
     _project(work)
-    if _pending(work, steps, {Step.Kind.READ, Step.Kind.SEARCH}, deferred=True):
+    if _pending(work, steps, _CRAWLED, deferred=True):
         return False
     for kind, pursue in (
         (Step.Kind.REFERENCES, follow.references),
@@ -142,6 +147,12 @@ def _advance(work: Work) -> bool:
             pursue(work, step=step)
     over = not _pending(work, steps, set(Step.Kind), deferred=True)
     return over and _project(work)
+
+
+def _remember(work: Work, steps: list[Step]) -> None:
+    with work.sight.open():
+        lease.hold(work.lease)
+        crawls.remember(work, steps=steps)
 
 
 def _pending(work: Work, steps: list[Step], kinds: set[Step.Kind], *, deferred: bool = False) -> list[Step]:

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from datetime import UTC, datetime
 from types import MappingProxyType
 
 import pytest
@@ -10,6 +11,7 @@ from connectors.registry import load_registry
 from connectors.scopes import ScopeSet
 
 ALL = ScopeSet.parse("patient/*.rs")
+NOW = datetime(2026, 8, 31, 12, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +43,13 @@ def texts(steps: tuple[PlanStep, ...], resource_type: str) -> list[str]:
 
 
 def make(profile: Profile, **options: object) -> tuple[PlanStep, ...]:
-    given: dict[str, object] = {"granted": ALL, "capability": None, "patient_id": "eAB3", **options}
+    given: dict[str, object] = {
+        "granted": ALL,
+        "capability": None,
+        "patient_id": "eAB3",
+        "now": NOW,
+        **options,
+    }
     return plan(profile=profile, **given)  # type: ignore[arg-type]
 
 
@@ -167,10 +175,12 @@ def test_what_the_token_says_goes_on_every_search(profile: Profile) -> None:
 
 def test_only_types_that_answer_it_are_asked_for_changes(profile: Profile) -> None:
     own = replace(profile, search=Search(last_updated=("Goal",)))
-    instant = "2026-01-02T03:04:05+01:00"
+    instant = "2026-01-02T03:14:05+01:00"
     steps = make(own, since={"Goal": instant, "Device": instant})
+    # Ten minutes before it: what was stored then may not have been found yet.
     assert texts(steps, "Goal") == ["patient=eAB3&_lastUpdated=ge2026-01-02T03:04:05%2B01:00&_count=100"]
     assert texts(steps, "Device") == ["patient=eAB3&_count=100"]
+    assert {step.resource_type for step in steps if step.mode == "changes"} == {"Goal"}
 
 
 def test_a_step_does_not_show_whose_it_is(profile: Profile) -> None:
@@ -179,11 +189,14 @@ def test_a_step_does_not_show_whose_it_is(profile: Profile) -> None:
 
 @pytest.mark.parametrize("name", sorted(load_registry()))
 def test_every_profile_makes_a_plan(name: str) -> None:
-    steps = make(load_registry()[name])
+    profile = load_registry()[name]
+    steps = make(profile)
     assert steps[0].text == "Patient/eAB3"
-    assert {"Condition", "Observation", "DocumentReference"} <= {
-        step.resource_type for step in steps if step.state == "run"
-    }
+    if profile.search.everything:
+        assert [step.path for step in steps[1:]] == ["Patient/eAB3/$everything?_count=100"]
+    else:
+        asked = {step.resource_type for step in steps if step.state == "run"}
+        assert {"Condition", "Observation", "DocumentReference"} <= asked | set(profile.search.skip)
     for step in steps:
         assert (step.state == "run") == (step.reason == "")
         assert len(step.text) <= 1000
