@@ -20,7 +20,6 @@ class Calls:
 
     sight: Sight
     purpose: Call.Purpose
-    portal_id: int | None = None
     source_id: UUID | None = None
     run_id: UUID | None = None
     _asked: deque[Asked] = field(default_factory=deque)
@@ -41,7 +40,6 @@ class Calls:
         return Call(
             person_id=self.sight.person_id,
             source_id=self.source_id,
-            portal_id=self.portal_id,
             purpose=self.purpose,
             run_id=self.run_id,
             at=asked.at,
@@ -63,7 +61,6 @@ def listening(
     *,
     sight: Sight,
     purpose: Call.Purpose,
-    portal_id: int | None = None,
     source_id: UUID | None = None,
 ) -> Iterator[Egress]:
     """Give an egress whose questions are written when the block ends, also when it ends badly.
@@ -71,7 +68,7 @@ def listening(
     The Sight is not open: the rows are a transaction of their own, and what the block did stands or falls without
     them.
     """
-    calls = Calls(sight=sight, purpose=purpose, portal_id=portal_id, source_id=source_id)
+    calls = Calls(sight=sight, purpose=purpose, source_id=source_id)
     try:
         yield calls.through(egress)
     finally:

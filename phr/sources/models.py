@@ -329,7 +329,6 @@ class Call(models.Model):
     person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="+")
     # None: while connecting, before there was a source.
     source = models.ForeignKey(Source, null=True, on_delete=models.CASCADE, related_name="+")
-    portal = models.ForeignKey(Portal, null=True, on_delete=models.SET_NULL, related_name="+")
     purpose = models.CharField(max_length=16, choices=Purpose.choices)
     # Of the sync, where it was one: an id of the part above this one, which knows what it means.
     run_id = models.UUIDField(null=True)

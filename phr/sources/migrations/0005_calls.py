@@ -50,15 +50,6 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
-                    "portal",
-                    models.ForeignKey(
-                        null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
-                        related_name="+",
-                        to="sources.portal",
-                    ),
-                ),
-                (
                     "source",
                     models.ForeignKey(
                         null=True,
