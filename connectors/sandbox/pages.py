@@ -102,7 +102,7 @@ def sign_in(
     username = escape(account.username if account else "", quote=True)
     password = escape(account.password if account else "", quote=True)
     # The portal's own page has no request under way, and shows its form where it stands.
-    here = f"{action}?ticket={escape(ticket)}&amp;" if ticket else "/portal?"
+    here = f"{escape(action, quote=True)}?ticket={escape(ticket)}&amp;" if ticket else "/portal?"
     others = "".join(
         f'<li><a href="{here}account={position}">{escape(other.name)}</a>{_part(other)}</li>'
         for position, other in enumerate(accounts)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
+from urllib.parse import parse_qsl
 
 from connectors.profile import Server
 from connectors.sandbox.content import Content
@@ -45,11 +46,21 @@ def objection(*, server: Server, resource_type: str, params: Params) -> Sequence
         raise SearchError("this type is read, not searched", code="not-supported")
     if resource_type in server.patient_refused and by_patient:
         raise SearchError("the patient is that of the token", code="not-supported")
+    if any(_asks(query, params) for query in server.refuses_queries.get(resource_type, ())):
+        raise SearchError("the app is not authorized for this", code="processing")
     for name, value in server.standing.items():
         if given.get(name) != value:
             return [name]
     required = server.requires.get(resource_type, ())
     return required if lacks_parameter(required, params) else None
+
+
+def _asks(query: str, params: Params) -> bool:
+    """Say whether a search asks, among other things, what `query` does."""
+    return all(
+        any(name.partition(":")[0] == wanted and value in text.split(",") for name, text in params)
+        for wanted, value in parse_qsl(query, keep_blank_values=True)
+    )
 
 
 def patients_asked(params: Params) -> set[str]:

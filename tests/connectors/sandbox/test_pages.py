@@ -57,9 +57,18 @@ def test_another_account_can_be_chosen() -> None:
     accounts = [
         Account(username=name, password="p", patient_id=name, name=name.title()) for name in ("anna", "bert")
     ]
-    first = pages.sign_in(portal="Mercy", app="App", ticket="t", accounts=accounts)
+    first = pages.sign_in(
+        portal="Mercy", purpose="so that App can ask", action="/oauth2/sign-in", ticket="t", accounts=accounts
+    )
     assert 'href="/oauth2/sign-in?ticket=t&amp;account=1"' in first
-    second = pages.sign_in(portal="Mercy", app="App", ticket="t", accounts=accounts, chosen=1)
+    second = pages.sign_in(
+        portal="Mercy",
+        purpose="so that App can ask",
+        action="/oauth2/sign-in",
+        ticket="t",
+        accounts=accounts,
+        chosen=1,
+    )
     assert 'value="bert"' in second
 
 
@@ -75,8 +84,12 @@ def test_choosing_an_account_needs_a_request_under_way(portal: OpenPortal) -> No
 def test_names_cannot_break_out_of_the_page(text: str) -> None:
     account = Account(username=text, password=text, patient_id="x", name=text)
     written = [
-        pages.sign_in(portal=text, app=text, ticket=text, accounts=[account, account], wrong=True),
-        pages.consent(portal=text, app=text, ticket=text, account=account, scope=f"patient/Patient.r {text}"),
+        pages.sign_in(
+            portal=text, purpose=text, action=text, ticket=text, accounts=[account, account], wrong=True
+        ),
+        pages.consent(portal=text, app=text, ticket=text, whose=text, scope=f"patient/Patient.r {text}"),
+        pages.choose(portal=text, app=text, ticket=text, patients=[account]),
+        pages.apps(portal=text, person=text, apps=[(text, text)], patients=[account]),
         pages.front(portal=text, base_url=text, accounts=[account]),
         pages.problem(portal=text, text=text),
     ]
