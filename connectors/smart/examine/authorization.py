@@ -147,14 +147,17 @@ def _issuers(server: Server, openid: OpenId | None, profile: Profile) -> Iterato
     if "openid" not in profile.scopes.identity:
         return
     if openid is not None and openid.issuer not in accepted:
+        said = "The server signs identities under another issuer than the one we accept."
+        unknown = "The server's configuration names no issuer, so that no proof of identity is believed here."
         yield Finding(
             field="auth.issuers",
-            severity="stops_connecting",
-            expected=listed(accepted) or "none",
+            severity="stops_connecting" if accepted else "differs",
+            expected=listed(accepted),
             seen=openid.issuer,
-            sentence="The server signs identities under another issuer than the one we accept.",
+            sentence=said if accepted else unknown,
             change=f"[auth]\nissuers = {toml_array((*profile.auth.issuers, openid.issuer))}",
         )
+        return
     if not accepted:
         yield Finding(
             field="auth.issuers",
