@@ -117,8 +117,8 @@ def test_everything_leaves_out_what_is_refused(portal: OpenPortal) -> None:
 )
 def test_last_updated_narrows_where_the_server_answers_it(
     portal: OpenPortal,
-    answered: bool | tuple[str, ...],
-    narrowed: bool,  # noqa: FBT001 - rows of a table
+    answered: bool | tuple[str, ...],  # noqa: FBT001 - rows of a table
+    narrowed: bool,  # noqa: FBT001
 ) -> None:
     reader = Reader(portal(resources=EVERY, last_updated=answered))
     assert reader.ids("Observation?patient=anna&_lastUpdated=gt2100") == (
