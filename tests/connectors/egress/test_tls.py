@@ -48,11 +48,15 @@ def certificate(folder: Path, *, name: str = NAME, days: int = 30) -> Path:
 
 
 @contextmanager
-def portal(path: Path, *, oldest: bool = False) -> Iterator[tuple[RawServer, list[str | None]]]:
+def portal(
+    path: Path, *, oldest: bool = False, only: ssl.TLSVersion | None = None
+) -> Iterator[tuple[RawServer, list[str | None]]]:
     names: list[str | None] = []
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(path)
     context.sni_callback = lambda _socket, name, _context: names.append(name)
+    if only is not None:
+        context.minimum_version = context.maximum_version = only
     if oldest:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
@@ -67,6 +71,10 @@ def ask(server: RawServer, *, trust: Path | None) -> bytes:
     context = tls_context()
     if trust is not None:
         context.load_verify_locations(trust)
+    return asked(server, context)
+
+
+def asked(server: RawServer, context: ssl.SSLContext) -> bytes:
     allow = frozenset({(NAME, server.port)})
     with Egress(allow=allow, resolve=lambda _host, _port: ("127.0.0.1",), tls=context) as egress:
         return egress.request("GET", f"https://{NAME}:{server.port}/", deadline=5.0).content
@@ -99,3 +107,32 @@ def test_an_old_protocol_is_refused(tmp_path: Path) -> None:
         with pytest.raises(PortalError):
             ask(server, trust=path)
         assert server.requests == []
+
+
+def test_nothing_but_our_minimum_refuses_it(tmp_path: Path) -> None:
+    """The library's own level of security refuses TLS 1.1 too: without that, ours still does."""
+    path = certificate(tmp_path)
+    ours, without = tls_context(), tls_context()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        without.minimum_version = ssl.TLSVersion.TLSv1
+    with portal(path, oldest=True) as (server, _):
+        for context in (ours, without):
+            context.set_ciphers("ALL:@SECLEVEL=0")
+            context.load_verify_locations(path)
+
+        # A client without our minimum is served by this very server
+        assert asked(server, without) == b"ok"
+        heard = len(server.requests)
+        with pytest.raises(EgressRefused) as refusal:
+            asked(server, ours)
+
+        assert refusal.value.code == "certificate_refused"
+        assert len(server.requests) == heard
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_the_protocols_of_today_are_spoken(tmp_path: Path, version: ssl.TLSVersion) -> None:
+    path = certificate(tmp_path)
+    with portal(path, only=version) as (server, _):
+        assert ask(server, trust=path) == b"ok"

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from hypothesis import given
 from hypothesis import strategies as st
 from joserfc import jwt
-from joserfc.jwk import ECKey, RSAKey
+from joserfc.jwk import ECKey, OctKey, RSAKey
 
 from connectors.egress import Egress
 from connectors.errors import BadReply, RetryLater
@@ -108,6 +108,33 @@ def test_it_refuses_a_token_without_signature(generic: Profile) -> None:
     assert refused(unsigned({"alg": "None"}), generic)
     assert refused(unsigned({"alg": "RS256"}), generic)
     assert refused(unsigned({}), generic)
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "key"),
+    [
+        ("RS512", SIGNING["RS256"]),
+        ("PS256", SIGNING["RS256"]),
+        ("ES512", ECKey.generate_key("P-521", auto_kid=False)),
+        ("HS256", OctKey.generate_key(256, auto_kid=False)),
+        ("HS512", OctKey.generate_key(512, auto_kid=False)),
+    ],
+)
+def test_it_takes_no_algorithm_but_ours_however_well_it_is_signed(
+    generic: Profile, algorithm: str, key: Any
+) -> None:
+    assert refused(signed(algorithm=algorithm, key=key), generic, keys=(("", key),))
+
+
+@pytest.mark.parametrize("algorithm", [["RS256"], {"alg": "RS256"}, 256, None, "rs256", "RS256 "])
+def test_an_algorithm_is_a_word_to_the_letter(generic: Profile, algorithm: Any) -> None:
+    assert refused(unsigned({"alg": algorithm}), generic)
+
+
+def test_a_token_that_is_encrypted_is_none_of_ours(generic: Profile) -> None:
+    head, body, _ = unsigned({"alg": "RS256", "enc": "A256GCM"}).reveal().split(".")
+
+    assert refused(Secret(f"{head}.{body}.{body}.{body}.{body}"), generic)
 
 
 def test_it_refuses_the_public_key_used_as_a_shared_secret(generic: Profile) -> None:
