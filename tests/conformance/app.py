@@ -19,6 +19,7 @@ from connectors.fhir.plan import plan
 from connectors.profile import ClientMethod, Profile
 from connectors.scopes import ScopeSet, requested
 from connectors.secret import Secret
+from connectors.smart import jwt_bearer
 from connectors.smart.authorize import (
     authorization_request,
     code_from,
@@ -36,8 +37,14 @@ from connectors.smart.identity import (
     search_parameters,
 )
 from connectors.smart.introspection import Introspection, introspect
-from connectors.smart.keys import KeyPair, SigningAlgorithm, signing_algorithm
+from connectors.smart.keys import KeyPair, SigningAlgorithm, jwks, signing_algorithm
 from connectors.smart.lifetime import earliest_refresh, ending
+from connectors.smart.registration import (
+    ClientMetadata,
+    ClientRegistration,
+    register,
+    register_software,
+)
 from connectors.smart.tokens import Client, TokenReply, exchange_code, refresh, revoke
 from tests.conformance.browser import Browser
 from tests.conformance.network import Clock, Network
@@ -70,6 +77,19 @@ class Connection:
     @property
     def granted(self) -> ScopeSet:
         return ScopeSet.parse(self.scope)
+
+
+def _client_of(made: ClientRegistration, pair: KeyPair) -> Client:
+    """Return the client that a server made of us."""
+    if made.method == "private_key_jwt":
+        return Client(
+            id=made.client_id,
+            method=made.method,
+            secret=pair.private_key,
+            key_id=pair.key_id,
+            algorithm=pair.algorithm,
+        )
+    return Client(id=made.client_id, method=made.method, secret=made.secret)
 
 
 class PatientApp:
@@ -279,6 +299,47 @@ class PatientApp:
             token=connection.reply.access_token,
             now=self.clock(),
         )
+
+    # ---- registering without anybody's hands
+
+    def register(self) -> Connection:
+        """Make a client of its own in the way that the profile says, and connect with it."""
+        pair = self._keys["ES384"]
+        public = jwks(pairs=[pair])
+        match self.profile.auth.dynamic_registration:
+            case "rfc7591":
+                method = self.profile.auth.clients[0]
+                made = register(
+                    egress=self.egress,
+                    server=self.discover(),
+                    metadata=ClientMetadata(
+                        redirect_uris=(CALLBACK,),
+                        method=method,
+                        client_name="An app at the bench",
+                        jwks=public if method == "private_key_jwt" else {},
+                    ),
+                )
+                return self.connect(client=_client_of(made, pair))
+            case "software_id":
+                connection = self.connect()
+                made = register_software(
+                    egress=self.egress,
+                    server=connection.server,
+                    software_id=connection.client.id,
+                    jwks=public,
+                    access_token=connection.reply.access_token,
+                )
+                connection.client = _client_of(made, pair)
+                connection.reply = jwt_bearer.access_token(
+                    egress=self.egress,
+                    token_endpoint=connection.server.token_endpoint,
+                    client=connection.client,
+                    scope=connection.scope,
+                    now=self.clock(),
+                )
+                return connection
+            case _:
+                raise NotOffered("no registration without hands")
 
     def is_alive(self, connection: Connection) -> bool:
         """Say whether the portal still takes the access token, by the first search that an ordinary run makes."""

@@ -93,10 +93,20 @@ def _lines(name: str, server: Server) -> Iterator[Resource]:
     plain = US_CORE.get(name) or (FURTHER.get(name, {"status": "active"}),)
     if name in server.holds:
         for query in server.holds[name]:
-            yield {**copy.deepcopy(plain[0] if plain else {}), **_said(query)}
+            yield {**copy.deepcopy(plain[0]), **_said(query)}
         return
     for fields in plain:
-        yield copy.deepcopy(fields)
+        # What a search may not ask for is not to be had, so that nothing says whether it is there.
+        if not any(_says(fields, query) for query in server.refuses_queries.get(name, ())):
+            yield copy.deepcopy(fields)
+
+
+def _says(fields: Resource, query: str) -> bool:
+    """Say whether a resource of US Core is one that a search such as "category=survey" finds."""
+    name, _, value = query.partition("=")
+    concepts = fields.get(name, [])
+    codes = [coding["code"] for each in concepts if isinstance(each, dict) for coding in each["coding"]]
+    return value.rpartition("|")[2] in codes
 
 
 def _said(query: str) -> Resource:

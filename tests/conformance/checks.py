@@ -107,7 +107,7 @@ def _ends(app: PatientApp, *, after: int, step: int) -> None:
         if step < after or app.clock() >= eve:
             assert not app.foresees_end(connection), "given up before its time"
             app.refresh(connection)
-    begins = connection.granted_at if step < after else connection.refreshed_at
+    begins = connection.granted_at if step < after else connection.refreshed_at or connection.granted_at
     app.clock.forward(seconds=(begins + timedelta(days=after, hours=1) - app.clock()).total_seconds())
     foreseen = app.foresees_end(connection)
     assert foreseen == (not _renews(app, connection)), f"after {after} days: foreseen {foreseen}"
@@ -158,3 +158,11 @@ def introspects(world: World, profile: Profile) -> None:
     assert found is not None
     assert found.active
     assert found.client_id in {"", connection.client.id}
+
+
+def registers_itself(world: World, profile: Profile) -> None:
+    """Where apps register without anybody's hands, this one does, and connects with what it was made."""
+    if world.server.dynamic_registration == "none" and profile.auth.dynamic_registration == "none":
+        raise NotHere("registration is by hand")
+    app = world.app(profile)
+    assert app.is_alive(app.register())

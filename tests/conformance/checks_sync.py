@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import datetime
+from urllib.parse import parse_qsl
 
 from connectors.fhir.plan import PlanStep
 from connectors.profile import Profile
@@ -61,7 +62,7 @@ def ledger_is_honest(world: World, profile: Profile) -> None:
     cut = _capacity(world)
     for line in world.clean(profile).record.lines:
         name = line.step.resource_type
-        if name in world.server.refuses:
+        if name in world.server.refuses or _refuses(world, name, line.step.query):
             assert line.state == "refused", f"{name}: {line.state} ({line.reason})"
         elif line.pages and cut is not None and line.matched >= cut:
             assert (line.state, line.reason) == ("partial", "fewer_than_claimed"), f"{name}: {line.state}"
@@ -89,9 +90,17 @@ def _is_due(world: World, sent: Sent) -> bool:
     path = world.fhir_path(sent) or ""
     return (
         path.partition("/")[0] in world.server.refuses
+        or _refuses(world, path, sent.params)
         or path == MISSING
         or (path.startswith(".well-known/") and not world.server.smart_configuration)
     )
+
+
+def _refuses(world: World, resource_type: str, params: Iterable[tuple[str, str]]) -> bool:
+    """Say whether a search asks for a part of a type that is refused to everybody."""
+    asked = set(params)
+    refused = world.server.refuses_queries.get(resource_type, ())
+    return any(set(parse_qsl(query)) <= asked for query in refused)
 
 
 def what_is_gone_is_not_asked_again(world: World, profile: Profile) -> None:
@@ -283,20 +292,15 @@ def paging_session_expires_midway(world: World, profile: Profile) -> None:
     app = world.app(profile)
     connection = app.connect()
     begun = len(world.network.log)
-
-    def pause(sent: Sent) -> None:
-        if _type_of(world, sent) == world.chart.long and len(world.network.log) > begun:
-            world.network.watch = None
-            world.clock.forward(seconds=seconds + 1)
-
     sync = Sync(app, connection)
+    pauses = iter([seconds + 1])
+    sync.pause = lambda: world.clock.forward(seconds=next(pauses, 0))
     steps = [step for step in sync.steps() if step.resource_type == world.chart.long and step.state == "run"]
-    world.network.watch = pause
-    try:
-        lines = [sync.work(step) for step in steps]
-    finally:
-        world.network.watch = None
-    assert {line.state for line in lines} == {"complete"}, [line.reason for line in lines]
+    lines = [sync.work(step) for step in steps]
+    assert next(pauses, None) is None, "there was no second page"
+    assert {line.state for line in lines if line.pages} == {"complete"}, [line.reason for line in lines]
+    drawn = [sent for sent in world.since(begun) if sent.status >= 400 and not _is_due(world, sent)]
+    assert {sent.status for sent in drawn} <= {401}, "a link was followed that was dead by then"
     kept = sum(key.startswith(f"{world.chart.long}/") for key in sync.record.held)
     assert kept >= MANY
 

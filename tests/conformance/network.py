@@ -66,8 +66,6 @@ class Network(httpx2.BaseTransport):
     def __init__(self, *, clock: Clock) -> None:
         self.clock = clock
         self.log: list[Sent] = []
-        # Told of each answer: how a test lets something happen between two requests.
-        self.watch: Callable[[Sent], None] | None = None
         self._hosts: dict[str, Application] = {}
 
     def route(self, host: str, application: Application) -> None:
@@ -98,8 +96,6 @@ class Network(httpx2.BaseTransport):
             browser=browser,
         )
         self.log.append(sent)
-        if self.watch is not None:
-            self.watch(sent)
         return httpx2.Response(status, headers=answered, content=content)
 
 

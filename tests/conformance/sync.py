@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final, TypeVar
 
 from connectors.errors import BadReply, EgressRefused, PortalError, Reauthorize, SkipResource
 from connectors.fhir.bundle import Entry, Page
 from connectors.fhir.digest import canonical_digest
 from connectors.fhir.plan import PlanStep, plan
+from connectors.fhir.query import decode_query
 from connectors.fhir.references import attachments, literal_references, missing_references
 from phr.sync import decide
 from tests.conformance.app import Connection, PatientApp
@@ -74,6 +76,8 @@ class Sync:
         self._connection = connection
         self._fhir = app.fhir(connection)
         self.record = record or Record()
+        # Called after each page of a search, with a further one to come: what happens to an app that pauses there.
+        self.pause: Callable[[], None] = _go_on
 
     def run(self, *, since: Mapping[str, str] | None = None, files: bool = True) -> Record:
         """Crawl everything, or with `since` what changed; raises Reauthorize when the grant is over."""
@@ -106,7 +110,13 @@ class Sync:
         if step.state != "run":
             return line
         attempts, url, seen = 0, self._first_url(step), set[str]()
+        reached = self._app.clock()
         while True:
+            idle = (self._app.clock() - reached).total_seconds() if line.pages else None
+            if decide.begins_anew(expires=self._app.profile.paging.expires, idle_seconds=idle):
+                line.pages = line.matched = 0
+                seen.clear()
+                url = self._first_url(step)
             try:
                 if step.kind == "read":
                     page = Page(entries=(self._fhir.read(step.reference),))
@@ -120,6 +130,11 @@ class Sync:
                 continue
             except PortalError as error:
                 attempts += 1
+                other = self._reworded(error, step, pages=line.pages)
+                if other is not None:
+                    line.step = step = other
+                    url = self._first_url(step)
+                    continue
                 verdict = decide.after_error(error, attempts=attempts, pages=line.pages)
                 match verdict:
                     case decide.End():
@@ -134,6 +149,7 @@ class Sync:
                 continue
             self.record.keep(page.entries, volatile=self._app.profile.store.volatile)
             seen.add(url)
+            reached = self._app.clock()
             line.pages += 1
             line.matched += sum(_is_match(entry, step) for entry in page.entries)
             if page.total is not None and self._app.profile.search.total == "result":
@@ -150,6 +166,24 @@ class Sync:
                 line.state, line.reason = done.state, done.reason
                 return line
             url = done.url
+            self.pause()
+
+    def _reworded(self, error: PortalError, step: PlanStep, *, pages: int) -> PlanStep | None:
+        """Return the same question in words that the portal may take, where there are some."""
+        if step.kind != "search":
+            return None
+        other = decide.rewording(
+            error,
+            resource_type=step.resource_type,
+            query=step.text,
+            mode=step.mode,
+            pages=pages,
+            profile=self._app.profile,
+        )
+        if other is None:
+            return None
+        mode = "full" if other.how == "whole" else step.mode
+        return replace(step, query=decode_query(other.query), mode=mode)
 
     def _first_url(self, step: PlanStep) -> str:
         return step.path if step.kind == "read" else f"{self._app.base_url.rstrip('/')}/{step.path}"
@@ -159,7 +193,7 @@ class Sync:
             wanted = [text for text in self._referred() if text not in self.record.missing]
             for text in wanted:
                 try:
-                    entry = self._patiently(lambda text=text: self._fhir.read(text))
+                    entry = self._patiently(partial(self._fhir.read, text))
                 except PortalError as error:
                     self.record.missing[text] = error.code
                 else:
@@ -197,7 +231,7 @@ class Sync:
                 self.record.missing[url] = decide.DAILY_LIMIT
                 continue
             try:
-                answer = self._patiently(lambda url=url, kind=kind: self._fhir.binary(url, accept=kind))
+                answer = self._patiently(partial(self._fhir.binary, url, accept=kind))
             except PortalError as error:
                 self.record.missing[url] = error.code
             else:
@@ -209,6 +243,10 @@ class Sync:
             for found in attachments(held.entry.raw, not_urls=self._app.profile.attachments.not_urls):
                 if found.url is not None and not found.inline and found.url not in self.record.files:
                     yield found.url, found.content_type
+
+
+def _go_on() -> None:
+    """Do not pause."""
 
 
 def _is_match(entry: Entry, step: PlanStep) -> bool:
