@@ -1,56 +1,16 @@
 from dataclasses import replace
-from datetime import UTC, datetime
-from types import MappingProxyType
 
 import pytest
 
-from connectors.fhir.capability import Capability, ResourceCapability
-from connectors.fhir.plan import PlanStep, plan
 from connectors.profile import Profile, Search
 from connectors.registry import load_registry
 from connectors.scopes import ScopeSet
-
-ALL = ScopeSet.parse("patient/*.rs")
-NOW = datetime(2026, 8, 31, 12, tzinfo=UTC)
+from tests.connectors.fhir.plan.making import listed, make, server, steps_of, texts
 
 
 @pytest.fixture(scope="module")
 def profile() -> Profile:
     return load_registry()["generic"]
-
-
-def server(version: str = "4.0.1", **types: ResourceCapability) -> Capability:
-    return Capability(version, "", MappingProxyType(types), frozenset())
-
-
-def listed(
-    *parameters: str, interactions: tuple[str, ...] = ("search-type", "read"), includes: tuple[str, ...] = ()
-) -> ResourceCapability:
-    return ResourceCapability(
-        frozenset(interactions),
-        frozenset(parameters),
-        frozenset(item for item in includes if not item.startswith("Provenance")),
-        frozenset(item for item in includes if item.startswith("Provenance")),
-    )
-
-
-def steps_of(steps: tuple[PlanStep, ...], resource_type: str) -> list[PlanStep]:
-    return [step for step in steps if step.resource_type == resource_type]
-
-
-def texts(steps: tuple[PlanStep, ...], resource_type: str) -> list[str]:
-    return [step.text for step in steps_of(steps, resource_type)]
-
-
-def make(profile: Profile, **options: object) -> tuple[PlanStep, ...]:
-    given: dict[str, object] = {
-        "granted": ALL,
-        "capability": None,
-        "patient_id": "eAB3",
-        "now": NOW,
-        **options,
-    }
-    return plan(profile=profile, **given)  # type: ignore[arg-type]
 
 
 def test_the_patient_is_read_first_and_documents_come_last(profile: Profile) -> None:
@@ -171,16 +131,6 @@ def test_what_the_token_says_goes_on_every_search(profile: Profile) -> None:
     searches = [step for step in steps if step.kind == "search"]
     assert all("&practice=Organization/a-1.Practice-2&" in step.text for step in searches)
     assert all("practice" not in step.text for step in make(profile))
-
-
-def test_only_types_that_answer_it_are_asked_for_changes(profile: Profile) -> None:
-    own = replace(profile, search=Search(last_updated=("Goal",)))
-    instant = "2026-01-02T03:14:05+01:00"
-    steps = make(own, since={"Goal": instant, "Device": instant})
-    # Ten minutes before it: what was stored then may not have been found yet.
-    assert texts(steps, "Goal") == ["patient=eAB3&_lastUpdated=ge2026-01-02T03:04:05%2B01:00&_count=100"]
-    assert texts(steps, "Device") == ["patient=eAB3&_count=100"]
-    assert {step.resource_type for step in steps if step.mode == "changes"} == {"Goal"}
 
 
 def test_a_step_does_not_show_whose_it_is(profile: Profile) -> None:
