@@ -5,6 +5,7 @@ from functools import cache
 from django.conf import settings
 
 from connectors.egress import Egress
+from connectors.smart.documents import DocumentCache
 
 
 @cache
@@ -14,3 +15,9 @@ def egress() -> Egress:
     It lives as long as the process: nobody closes it.
     """
     return Egress(allow=settings.PHR_EGRESS_ALLOW)
+
+
+@cache
+def documents() -> DocumentCache:
+    """Return what servers said of themselves to this process, for as long as their headers let it be kept."""
+    return DocumentCache()

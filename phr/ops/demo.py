@@ -23,6 +23,7 @@ from phr.accounts.models import User
 from phr.core.network import egress
 from phr.sources.flows.begin import begin
 from phr.sources.flows.finish import finish
+from phr.sources.flows.outcomes import Finished
 from phr.sources.models import Portal, Source
 from phr.sources.portals import add_portal
 from phr.sources.registrations import register
@@ -78,8 +79,8 @@ def _connect(*, sight: Sight, portal: Mapping[str, Any], username: str, password
     with sight.open():
         if Source.objects.filter(portal=row).exists():
             return
-    url = begin(sight=sight, portal_id=row.pk, session_key=_SESSION, egress=egress(), now=timezone.now())
-    back = consent(url, username=username, password=password)
+    begun = begin(sight=sight, portal_id=row.pk, session_key=_SESSION, egress=egress(), now=timezone.now())
+    back = consent(begun.request.url, username=username, password=password)
     slug = urlsplit(back).path.rstrip("/").rpartition("/")[2]
     finished = finish(
         user=User.objects.get(pk=sight.user_id),
@@ -89,6 +90,7 @@ def _connect(*, sight: Sight, portal: Mapping[str, Any], username: str, password
         egress=egress(),
         now=timezone.now(),
     )
+    assert isinstance(finished, Finished)
     with sight.open():
         requests.request(
             sight=sight, source_id=finished.source_id, trigger=Run.Trigger.CONNECT, now=timezone.now()

@@ -9,11 +9,12 @@ from typing import Final
 from uuid import UUID
 
 from django.db.models import Case, F, IntegerField, Q, Value, When
-from django.utils.functional import Promise
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from connectors.profile import Profile
 from phr.accounts.access import Sight
+from phr.sources import registrations
 from phr.sources.models import Portal, Registration, Source
 from phr.sources.profiles import all_profiles
 from phr.sources.shapes import PortalChoice
@@ -28,8 +29,14 @@ _NOT_REGISTERED: Final = _(
     "The operating guide says how that is done."
 )
 _NO_KEY: Final = _(
-    "This server is registered there with a private key, which it cannot use yet. Ask whoever runs it for a "
-    "registration with a secret, or a public one."
+    "This server is registered there with a key that it does not hold any more. Whoever runs it has to make a new "
+    "one and give it to the vendor."
+)
+_SECRET_EXPIRED: Final = _(
+    "The secret that this server was given there has run out. Whoever runs it has to get a new one."
+)
+_ONLY_FROM_THERE: Final = _(
+    "This portal starts apps from its own page alone: sign in there, and choose phr among its apps."
 )
 _NO_PROFILE: Final = _(
     "This server has no profile of the software that this portal runs, so it does not know how to ask."
@@ -75,7 +82,7 @@ def portal_of(*, source_id: UUID) -> int | None:
 
 def _choices(portals: Sequence[Portal], *, sight: Sight) -> tuple[PortalChoice, ...]:
     """Look up registrations and connections once for all of them."""
-    registrations = list(
+    rows = list(
         Registration.objects.filter(Q(portal__in=portals) | Q(portal=None)).order_by(
             F("portal").asc(nulls_last=True)  # a portal's own goes before its vendor's
         )
@@ -90,15 +97,13 @@ def _choices(portals: Sequence[Portal], *, sight: Sight) -> tuple[PortalChoice, 
         _choice(
             portal,
             profile=profiles.get(portal.profile_id),
-            registration=next((each for each in registrations if _serves(each, portal)), None),
+            registration=next(
+                (each for each in rows if registrations.serves(registration=each, portal=portal)), None
+            ),
             connected=portal.pk in connected,
         )
         for portal in portals
     )
-
-
-def _serves(registration: Registration, portal: Portal) -> bool:
-    return registration.profile_id == portal.profile_id and registration.portal_id in {None, portal.pk}
 
 
 def _choice(
@@ -112,26 +117,43 @@ def _choice(
             vendor_name=portal.profile_id,
             connectable=False,
             why_not=str(_NO_PROFILE),
+            lack="no_profile",
             connected=connected,
         )
-    why_not = _why_not(registration)
+    lack = _lack(profile=profile, registration=registration)
+    registers_itself = portal.origin == Portal.Origin.TYPED and lack in {"no_registration", "secret_expired"}
+    if registers_itself:
+        lack = ""
     return PortalChoice(
         id=portal.pk,
         name=portal.name,
         place=portal.place,
         vendor_name=profile.name,
         status=profile.status,
-        connectable=not why_not,
-        why_not=str(why_not),
+        connectable=not lack,
+        why_not=str(_LACKS.get(lack, "")),
+        lack=lack,
+        # Whoever may sign in there as staff needs the same registration.
+        for_staff="provider" in profile.auth.flows and lack in {"", "only_from_there"},
+        registers_itself=registers_itself,
         connected=connected,
         resource_types=() if profile.scopes.style == "wildcard" else profile.scopes.resources,
         keeps_access=bool(profile.scopes.offline) and profile.refresh.style != "none",
     )
 
 
-def _why_not(registration: Registration | None) -> Promise | str:
-    if registration is None:
-        return _NOT_REGISTERED
-    if registration.method == Registration.Method.PRIVATE_KEY_JWT:
-        return _NO_KEY
-    return ""
+_LACKS: Final = {
+    "no_registration": _NOT_REGISTERED,
+    "no_profile": _NO_PROFILE,
+    "no_key": _NO_KEY,
+    "secret_expired": _SECRET_EXPIRED,
+    "only_from_there": _ONLY_FROM_THERE,
+}
+
+
+def _lack(*, profile: Profile, registration: Registration | None) -> str:
+    """Say what is missing; that the operator must register comes before the rest."""
+    lack = registrations.lack_of(registration=registration, now=timezone.now())
+    if lack is None and "standalone" not in profile.auth.flows:
+        return "only_from_there"
+    return lack or ""

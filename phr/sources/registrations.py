@@ -27,7 +27,13 @@ _LONGEST_ADDRESS: Final = 500
 # RS384 is what every vendor that takes keys takes; some take no other.
 DEFAULT_ALGORITHM: Final[SigningAlgorithm] = "RS384"
 
-Lack = Literal["no_registration", "no_profile", "no_key", "secret_expired"]
+Lack = Literal[
+    "no_registration",
+    "no_profile",
+    "no_key",
+    "secret_expired",
+    "only_from_there",  # the vendor's portals start apps from their own pages, and in no other way
+]
 
 
 class NotRegistered(Exception):  # noqa: N818 - what the caller meets
@@ -105,6 +111,11 @@ def lack_of(*, registration: Registration | None, now: datetime) -> Lack | None:
 def callback_url(*, slug: str, base_url: str | None = None) -> str:
     """Return the address of our own callback for a registration."""
     return f"{(base_url or settings.PHR_BASE_URL).rstrip('/')}/callback/{slug}/"
+
+
+def vendor_slug(*, profile_id: str) -> str:
+    """Return the slug that a vendor's registration has, or will have."""
+    return _slug(profile_id, None)
 
 
 def launch_url(*, slug: str) -> str:

@@ -19,6 +19,12 @@ class PortalChoice:
     connectable: bool = True
     why_not: str = ""
     """A sentence when ``connectable`` is False: what is missing and who can mend it."""
+    lack: str = ""
+    """What is missing, as `registrations.Lack` names it; "" where nothing is."""
+    for_staff: bool = False
+    """True when a professional can sign in there and choose a patient."""
+    registers_itself: bool = False
+    """True when phr will ask the portal to register it on the way: nobody vouches for such an address."""
     connected: bool = False
     """True when this person already has a source there."""
     resource_types: tuple[str, ...] = ()

@@ -78,7 +78,7 @@ def person_view(
             except access.NotVisible:
                 raise Http404 from None
             if step_up:
-                _ask_again(request)
+                ask_again(request)
             seen = cast("PersonRequest", request)
             seen.sight = sight
             if not opened:
@@ -105,7 +105,7 @@ def operator_view(
             if not request.user.is_staff:
                 raise Http404
             if step_up:
-                _ask_again(request)
+                ask_again(request)
             return view(request, *args, **kwargs)
 
         return signed_in(gated)
@@ -113,7 +113,7 @@ def operator_view(
     return decorate
 
 
-def _ask_again(request: SignedInRequest) -> None:
+def ask_again(request: SignedInRequest) -> None:
     """Send whoever proved who they are too long ago to do it again; allauth then goes on with this request.
 
     allauth's own decorator counts later proofs alone, and would ask for the password twice in a row after a sign-in.

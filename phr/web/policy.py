@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Final
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http import HttpResponse
@@ -29,4 +30,11 @@ def may_leave(response: HttpResponse) -> HttpResponse:
         for host, port in sorted(settings.PHR_EGRESS_ALLOW)
     )
     response.headers[HEADER] = _POLICY.format(form_action=" ".join(["'self'", "https:", *plain]))
+    return response
+
+
+def may_post_to(response: HttpResponse, *, url: str) -> HttpResponse:
+    """Let a form of this page go to one other origin: that of a portal that wants its request by POST."""
+    parts = urlsplit(url)
+    response.headers[HEADER] = _POLICY.format(form_action=f"'self' {parts.scheme}://{parts.netloc}")
     return response

@@ -17,8 +17,9 @@ from phr.web.compare import compare
 from phr.web.context import PersonHead
 from phr.web.forms import PersonForm
 from phr.web.links import by_day, links_for
+from phr.web.outcomes import LAUNCHES, OUTCOMES, Outcome
 from phr.web.templatetags.phr_web import ICONS
-from phr.web.views import connect, errors
+from phr.web.views import errors
 from phr.web.views.people import PersonEntry
 from phr.web.words import asks
 
@@ -63,11 +64,8 @@ def _portal(name: str) -> Build:
     )
 
 
-def _outcome(code: str) -> Build:
-    return lambda: (
-        "connect/outcome.html",
-        {"outcome": connect.OUTCOMES[code], "portal_id": 1, "section": "sources"},
-    )
+def _outcome(outcome: Outcome) -> Build:
+    return lambda: ("connect/outcome.html", {"outcome": outcome, "portal_id": 1, "section": "sources"})
 
 
 def _error(words: errors.ErrorWords) -> Build:
@@ -129,7 +127,8 @@ STATES: Final[Mapping[str, Build]] = {
         {"form": PersonForm({"name": "", "birth_date": "2999-01-01"})},
     ),
     "account": lambda: ("home/account.html", {"section": "account"}),
-    **{f"callback-{code}".replace("_", "-"): _outcome(code) for code in connect.OUTCOMES},
+    **{f"callback-{code}".replace("_", "-"): _outcome(each) for code, each in OUTCOMES.items()},
+    **{f"launch-{code}".replace("_", "-"): _outcome(each) for code, each in LAUNCHES.items()},
     **{f"error-{status}": _error(words) for status, words in errors.PAGES.items()},
     "error-csrf": _error(errors.CSRF),
     "error-429": lambda: ("429.html", {}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import datetime, timedelta
@@ -19,15 +20,16 @@ from connectors.profile import Profile
 from connectors.registry import load_registry
 from connectors.sandbox import Account, Fault, PortalSpec, RunningPortal, SandboxClient, serve
 from connectors.secret import Secret
+from connectors.smart.discovery import headers_for
 from phr.accounts import access
 from phr.accounts.access import Sight
 from phr.accounts.models import User
 from phr.core.crypto import unseal
 from phr.core.environment import DatabaseAddress
 from phr.sources import portals, registrations
-from phr.sources.flows.begin import begin
+from phr.sources.flows.begin import Begun, begin
 from phr.sources.flows.finish import finish
-from phr.sources.flows.outcomes import Finished
+from phr.sources.flows.outcomes import Finished, Unconfirmed
 from phr.sources.flows.refresh import access_token
 from phr.sources.models import Grant, GrantReply, Portal, Registration, Source
 from tests.connectors.sandbox.browser import Answer, send, ticket_of
@@ -35,21 +37,47 @@ from tests.connectors.sandbox.browser import Answer, send, ticket_of
 PROFILES = dict(load_registry())
 ANNA = Account(username="anna", password="a word", patient_id="anna-1", name="Anna Berg")
 BEN = Account(username="ben", password="a word", patient_id="ben-2", name="Ben Berg")
+BORN = {"anna-1": "1980-02-29", "ben-2": "2012-07-01"}
 SESSION = "the key of a session"
 
 
 def rotating() -> Profile:
-    """A profile whose grants rotate."""
-    return next(p for p in PROFILES.values() if p.refresh.style == "rotating")
+    """A profile whose grants rotate, and that does everything else as the specification says."""
+    return next(
+        p
+        for p in PROFILES.values()
+        if p.refresh.style == "rotating"
+        and (p.auth.aud, p.auth.pkce) == ("send", "send")
+        and "standalone" in p.auth.flows
+        and not p.auth.issuers
+    )
+
+
+class Clock:
+    """The real time, and what a test lets pass beside it."""
+
+    def __init__(self) -> None:
+        self.ahead = timedelta()
+
+    def __call__(self) -> datetime:
+        return timezone.now() + self.ahead
 
 
 class House:
     """What a test holds: our side's rows, and the portal's handles."""
 
     def __init__(
-        self, *, running: RunningPortal, user: User, sight: Sight, egress: Egress, slug: str
+        self,
+        *,
+        running: RunningPortal,
+        user: User,
+        sight: Sight,
+        egress: Egress,
+        slug: str,
+        clock: Clock,
     ) -> None:
         self.running, self.user, self.sight, self.egress = running, user, sight, egress
+        self.clock = clock
         self.portal: Portal = portals.add_portal(
             profile_id=running.profile_id, name=f"Mercy {slug}", base_url=running.base_url
         )[0]
@@ -60,24 +88,28 @@ class House:
             secret=Secret(running.client_secret) if running.client_secret else None,
             method=running.client_method,
         )[0]
-        self.callback = registrations.callback_url(slug=self.registration.slug)
+        self.callback = registrations.redirect_uri_of(registration=self.registration)
         running.allow_redirect(self.callback)
 
-    def begin(
-        self, *, session: str = SESSION, reconnects: UUID | None = None, now: datetime | None = None
-    ) -> str:
+    def begin(self, *, session: str = SESSION, now: datetime | None = None, **further: Any) -> str:
+        """Begin, and return the address of a journey that is made by GET."""
+        begun = self.leave(session=session, now=now, **further)
+        assert begun.request.method == "GET"
+        return begun.request.url
+
+    def leave(self, *, session: str = SESSION, now: datetime | None = None, **further: Any) -> Begun:
         return begin(
             sight=self.sight,
             portal_id=self.portal.pk,
             session_key=session,
-            reconnects=reconnects,
             egress=self.egress,
-            now=now or timezone.now(),
+            now=now or self.clock(),
+            **further,
         )
 
     def consent(self, url: str, *, account: Account = ANNA, decision: str = "allow") -> dict[str, str]:
         """Walk through sign-in and consent as a browser does; return the query of the callback."""
-        issuer = url.partition("/authorize?")[0]
+        issuer = "/".join(url.split("/")[:3]) + "/oauth2"
         ticket = ticket_of(send(url))
         form = {"ticket": ticket, "username": account.username, "password": account.password}
         assert send(f"{issuer}/sign-in", form=form).status == 200
@@ -94,13 +126,26 @@ class House:
         slug: str | None = None,
         now: datetime | None = None,
     ) -> Finished:
+        finished = self.come_back(params, user=user, session=session, slug=slug, now=now)
+        assert isinstance(finished, Finished)
+        return finished
+
+    def come_back(
+        self,
+        params: dict[str, str],
+        *,
+        user: User | None = None,
+        session: str = SESSION,
+        slug: str | None = None,
+        now: datetime | None = None,
+    ) -> Finished | Unconfirmed:
         return finish(
             user=user or self.user,
             session_key=session,
             slug=slug or self.registration.slug,
             params=params,
             egress=self.egress,
-            now=now or timezone.now(),
+            now=now or self.clock(),
         )
 
     def connect(self, *, account: Account = ANNA, reconnects: UUID | None = None) -> Finished:
@@ -113,7 +158,7 @@ class House:
             sight=self.sight,
             source_id=source_id,
             egress=self.egress,
-            now=timezone.now() + late,
+            now=self.clock() + late,
             rejected=rejected,
         )
 
@@ -143,12 +188,42 @@ class House:
 
     def works(self, token: Secret, *, account: Account = ANNA) -> bool:
         """Say whether the portal gives the patient for this token."""
-        url = f"{self.running.base_url}/Patient/{account.patient_id}"
-        return send(url, bearer=token.reveal()).status == 200
+        profile = PROFILES[self.running.profile_id]
+        headers = headers_for(profile=profile, client_id=self.running.client_id)
+        headers["Accept"] = profile.fhir.accept
+        # Where the coverage says who the patient is, the patient need not be shown.
+        coverage = "coverage" in profile.patient.sources
+        what = f"Coverage/cov-{account.patient_id}" if coverage else f"Patient/{account.patient_id}"
+        url = f"{self.running.base_url}/{what}"
+        return send(url, bearer=token.reveal(), headers=headers).status == 200
+
+    def pass_interval(self) -> None:
+        """Let the time pass that this vendor wants between two refreshes, here and there."""
+        profile = PROFILES[self.running.profile_id]
+        self.clock.ahead += timedelta(seconds=profile.refresh.min_interval_seconds or 0)
 
     def asked(self, end: str) -> int:
         """Count the portal's requests to addresses that end so."""
         return sum(each.path.endswith(end) for each in self.running.requests())
+
+
+def _record(account: Account) -> list[bytes]:
+    """A patient, and what an insurer knows a patient by."""
+    first, last = account.name.split()
+    patient = {
+        "resourceType": "Patient",
+        "id": account.patient_id,
+        "name": [{"use": "official", "given": [first], "family": last}],
+        "birthDate": BORN[account.patient_id],
+    }
+    coverage = {
+        "resourceType": "Coverage",
+        "id": f"cov-{account.patient_id}",
+        "status": "active",
+        "beneficiary": {"reference": f"Patient/{account.patient_id}"},
+        "payor": [{"display": "An insurer"}],
+    }
+    return [json.dumps(each).encode() for each in (patient, coverage)]
 
 
 class OpenHouse(Protocol):
@@ -204,17 +279,16 @@ def house(user: User, person: Sight, tmp_path: Path, stop: ExitStack) -> OpenHou
             slug=slug,
             name="Mercy Hospital",
             profile=served,
-            resources=[
-                f'{{"resourceType":"Patient","id":"{each.patient_id}"}}'.encode() for each in (ANNA, BEN)
-            ],
+            resources=[resource for each in (ANNA, BEN) for resource in _record(each)],
             accounts=[ANNA, BEN],
             clients=(client or SandboxClient(),),
             faults=faults,
         )
-        running = stop.enter_context(serve([spec], state_dir=tmp_path / slug)).portals[0]
+        clock = Clock()
+        running = stop.enter_context(serve([spec], state_dir=tmp_path / slug, clock=clock)).portals[0]
         port = urlsplit(running.base_url).port
         assert port is not None
         egress = stop.enter_context(Egress(allow=frozenset({("127.0.0.1", port)})))
-        return House(running=running, user=user, sight=person, egress=egress, slug=slug)
+        return House(running=running, user=user, sight=person, egress=egress, slug=slug, clock=clock)
 
     return open_house

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from django.utils import timezone
 
+from connectors.errors import Reauthorize
 from connectors.sandbox import SandboxClient
 from phr.accounts.access import NotVisible, Role
 from phr.core.crypto import KeyringError, unseal
@@ -19,7 +20,9 @@ from phr.sources.models import ConnectAttempt, Grant, Source
 from phr.sources.registrations import NotRegistered
 from tests.sources.conftest import ANNA, PROFILES, OpenHouse
 
-every_profile = pytest.mark.parametrize("name", sorted(PROFILES))
+every_profile = pytest.mark.parametrize(
+    "name", sorted(p.id for p in PROFILES.values() if "standalone" in p.auth.flows)
+)
 
 
 @every_profile
@@ -34,6 +37,12 @@ def test_a_portal_of_each_vendor_connects(house: OpenHouse, name: str) -> None:
     token = there.token(finished.source_id)
     assert there.works(token)
     assert there.asked("/token") == 1
+    there.pass_interval()
+    if PROFILES[name].refresh.style == "none":
+        with pytest.raises(Reauthorize):
+            there.token(finished.source_id, rejected=token)
+        assert there.source(finished.source_id).state_reason == "no_refresh_token"
+        return
     renewed = there.token(finished.source_id, rejected=token)
     assert renewed != token
     assert there.works(renewed)
@@ -136,6 +145,14 @@ def test_without_a_registration_nothing_is_sent(house: OpenHouse) -> None:
     with pytest.raises(NotRegistered) as caught:
         there.begin()
     assert caught.value.code == "no_registration"
+    assert there.running.requests() == []
+
+
+def test_a_portal_that_starts_apps_from_its_own_page_alone_is_not_gone_to(house: OpenHouse) -> None:
+    there = house(next(p for p in PROFILES.values() if p.auth.flows and "standalone" not in p.auth.flows))
+    with pytest.raises(NotRegistered) as caught:
+        there.begin()
+    assert caught.value.code == "only_from_there"
     assert there.running.requests() == []
 
 

@@ -87,8 +87,26 @@ def test_a_reply_without_a_refresh_token_keeps_the_old_one(house: OpenHouse) -> 
     source = there.connect().source_id
     before = there.refresh_token(source)
     for _ in range(2):
+        there.pass_interval()
         assert there.works(there.token(source, rejected=there.token(source)))
     assert there.refresh_token(source) == before
+
+
+def test_a_vendor_that_wants_time_between_refreshes_is_not_asked_before(house: OpenHouse) -> None:
+    profile = next(p for p in PROFILES.values() if p.refresh.min_interval_seconds)
+    there = house(profile)
+    source = there.connect().source_id
+    asked = there.asked("/token")
+    token = there.token(source)
+    with pytest.raises(RetryLater) as caught:
+        there.token(source, rejected=token)
+    assert caught.value.code == "rate_limited"
+    assert caught.value.after is not None
+    assert 0 < caught.value.after <= (profile.refresh.min_interval_seconds or 0)
+    assert there.asked("/token") == asked
+    assert there.source(source).state == Source.State.ACTIVE
+    there.pass_interval()
+    assert there.token(source, rejected=token) != token
 
 
 def test_a_grant_that_the_person_ended_at_the_portal_is_over(house: OpenHouse) -> None:

@@ -17,7 +17,7 @@ from tests.sources.conftest import PROFILES
 pytestmark = pytest.mark.django_db
 
 NAME = next(p.id for p in PROFILES.values() if {"public", "client_secret_basic"} <= set(p.auth.clients))
-OTHER = next(name for name in PROFILES if name != NAME)
+OTHER = next(p.id for p in PROFILES.values() if p.id != NAME and "public" in p.auth.clients)
 
 
 def test_a_portals_own_registration_goes_before_its_vendors() -> None:

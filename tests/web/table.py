@@ -43,6 +43,9 @@ RECORD: Final = {
     "connect": Row(least=Role.CAREGIVER),
     "connect_portal": Row(("portal",), least=Role.CAREGIVER),
     "connect_begin": Row(("portal",), least=Role.CAREGIVER, get=405, post=502),
+    # A journey is its user's alone, whoever else may see the record.
+    "connect_waiting": Row(("journey",), least=Role.OWNER, post=400),
+    "connect_confirm": Row(("unconfirmed",), least=Role.OWNER, post=400),
     "source_sync": Row(("source",), least=Role.CAREGIVER, get=405, post=302),
     "source_reconnect": Row(("source",), least=Role.CAREGIVER, get=405, post=302),
     "source_disconnect": Row(("source",), least=Role.CAREGIVER, post=302),
@@ -53,6 +56,8 @@ ELSEWHERE: Final[dict[str, tuple[tuple[object, ...], int, int]]] = {
     "home": ((), 200, 0),  # whoever is signed in is led to a record, or asked to begin one
     "people": ((), 302, 200),
     "callback": (("generic",), 302, 403),
+    "launch": (("generic",), 302, 400),
+    "jwks": ((), 200, 200),
     # Of the operator alone: to everybody else there is no such page.
     "operate": ((), 302, 404),
     "check_portal": ((), 302, 404),
@@ -95,6 +100,8 @@ ELSEWHERE: Final[dict[str, tuple[tuple[object, ...], int, int]]] = {
     "readyz": ((), 0, 0),  # says what is up, which here depends on the machine
 }
 HEALTH: Final = {"healthz", "readyz"}
+# For everybody, and to be kept for a while.
+SHARED: Final = {"jwks"}
 
 
 def names(patterns: list[URLPattern | URLResolver]) -> Iterator[str]:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 from datetime import timedelta
 from typing import Final
+
+from phr.sources.models import ConnectAttempt
 
 # SMART asks for a short life; people look for a forgotten password within ten minutes, or begin again.
 LIFETIME: Final = timedelta(minutes=10)
@@ -17,3 +20,8 @@ def digest(text: str) -> bytes:
     do.
     """
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+
+
+def is_of(*, attempt: ConnectAttempt, session_key: str) -> bool:
+    """Say whether a journey was begun in this session."""
+    return hmac.compare_digest(bytes(attempt.session_digest), digest(session_key))

@@ -1,28 +1,64 @@
-"""Off to the portal's consent page, for a first connection and for a reconnect alike."""
+"""Off to the portal's consent page: for a first connection and a reconnect, whoever began it, here or there."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Final, Literal
 from uuid import UUID
 
 from django.db import transaction
 
 from connectors import scopes
 from connectors.egress import Egress
+from connectors.profile import Profile
 from connectors.secret import Secret
 from connectors.smart import authorize
-from connectors.smart.discovery import discover
+from connectors.smart.authorize import AuthorizationRequest
+from connectors.smart.client import Client
+from connectors.smart.discovery import Server, discover
+from connectors.smart.documents import DocumentCache
+from connectors.smart.server import require_unchanged
 from phr.accounts.access import NotVisible, Role, Sight
 from phr.core.crypto import seal
+from phr.sources import dynamic, registrations
 from phr.sources.flows.attempts import KEPT, LIFETIME, digest
-from phr.sources.models import ConnectAttempt, Portal, Source
+from phr.sources.flows.launch import Launched
+from phr.sources.models import Brand, ConnectAttempt, Grant, Launch, Portal, Registration, Source
 from phr.sources.profiles import UnknownProfile, profile_of
-from phr.sources.registrations import NotRegistered, callback_url, client_of, registration_for
+from phr.sources.registrations import NotRegistered
+
+_FLOWS: Final[dict[Launch, Literal["standalone", "ehr", "provider"]]] = {
+    Launch.STANDALONE: "standalone",
+    Launch.EHR: "ehr",
+    Launch.PROVIDER: "provider",
+}
 
 
 class UnknownPortal(LookupError):  # noqa: N818 - what the caller meets
     """No such portal in the directory, or not the one of the source that is to be reconnected."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begun:
+    """A journey: where the browser goes, and whether it comes back by itself or its address is pasted."""
+
+    attempt_id: UUID
+    request: AuthorizationRequest
+    comes_back: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _There:
+    """Whom we talk to and as whom: pinned from here on."""
+
+    portal: Portal
+    brand: Brand | None
+    profile: Profile
+    registration: Registration
+    client: Client
+    server: Server
 
 
 def begin(
@@ -30,73 +66,153 @@ def begin(
     sight: Sight,
     portal_id: int,
     session_key: str,
-    redirect_uri: str | Callable[[str], str] | None = None,
+    launched: Launched | None = None,
+    as_staff: bool = False,
     reconnects: UUID | None = None,
+    brand_id: int | None = None,
+    accept_changes: bool = False,
     egress: Egress,
+    cache: DocumentCache | None = None,
     now: datetime,
-) -> str:
-    """Return the address of the portal's consent page, to which the browser is sent.
+) -> Begun:
+    """Return how the browser gets to the portal's consent page.
 
     The Sight is not open: the portal is asked for its endpoints first, and what it answers is pinned in the
-    attempt. ``redirect_uri``: the base address of this site, or a function of the registration's slug;
-    PHR_BASE_URL by default. ``reconnects``: the source whose chart must come back. Raises NotRegistered,
-    UnknownPortal, NotVisible (the Sight is no caregiver's), and the PortalErrors of discovery.
+    attempt. ``launched``: the launch from the portal's own page that is answered; without it the person begins
+    here, or with ``as_staff`` a professional, who chooses the patient at the portal. ``reconnects``: the source
+    whose chart must come back. ``accept_changes``: the person was told that the portal now signs people in
+    elsewhere. An address that a user typed is registered with on the way, where it offers that.
+
+    Raises NotRegistered, UnknownPortal, NotVisible (the Sight is no caregiver's), DiscoveryChanged, and the
+    PortalErrors of discovery and registration.
     """
     if sight.user_id is None or not sight.may(Role.CAREGIVER) or not session_key:
         raise NotVisible
-    portal = Portal.objects.filter(pk=portal_id).first()
-    if portal is None:
-        raise UnknownPortal
-    if reconnects is not None:
-        with sight.open():
-            if not Source.objects.filter(pk=reconnects, portal=portal).exists():
-                raise UnknownPortal
-    try:
-        profile = profile_of(portal.profile_id)
-    except UnknownProfile:
-        raise NotRegistered("no_profile") from None
-    registration = registration_for(portal=portal)
-    if registration is None:
-        raise NotRegistered("no_registration")
-    client = client_of(registration=registration)
-    server = discover(egress=egress, base_url=portal.base_url, profile=profile)
-
-    scope = scopes.requested(profile=profile, scopes_supported=server.scopes_supported)
+    launch = Launch.EHR if launched else Launch.PROVIDER if as_staff else Launch.STANDALONE
+    there = _there(
+        sight=sight,
+        launch=launch,
+        portal_id=portal_id,
+        brand_id=brand_id,
+        reconnects=reconnects,
+        registration=launched.registration if launched else None,
+        accept_changes=accept_changes,
+        egress=egress,
+        cache=cache,
+        now=now,
+    )
+    scope = scopes.requested(
+        profile=there.profile, scopes_supported=there.server.scopes_supported, flow=_FLOWS[launch]
+    )
     state, verifier = authorize.new_state(), authorize.new_code_verifier()
     nonce = authorize.new_nonce() if authorize.sends_nonce(scope=scope) else None
-    back = (
-        redirect_uri(registration.slug)
-        if callable(redirect_uri)
-        else callback_url(slug=registration.slug, base_url=redirect_uri)
-    )
-    url = authorize.authorization_url(
-        server=server,
-        profile=profile,
-        client_id=client.id,
-        redirect_uri=back,
+    redirect_uri = registrations.redirect_uri_of(registration=there.registration)
+    request = authorize.authorization_request(
+        server=there.server,
+        profile=there.profile,
+        client_id=there.client.id,
+        redirect_uri=redirect_uri,
         scope=scope,
         state=state,
         code_verifier=verifier,
         nonce=nonce,
-        base_url=portal.base_url,
+        base_url=launched.iss if launched else there.portal.as_published(),
+        flow=_FLOWS[launch],
+        launch=launched.value if launched else None,
     )
     attempt = ConnectAttempt(
         user_id=sight.user_id,
         person_id=sight.person_id,
-        portal=portal,
-        registration=registration,
+        portal=there.portal,
+        brand=there.brand,
+        registration=there.registration,
         reconnects_id=reconnects,
+        launch=launch,
         state_digest=digest(state),
         session_digest=digest(session_key),
         nonce=nonce or "",
         scope=scope,
-        redirect_uri=back,
-        server=server.as_dict(),
+        redirect_uri=redirect_uri,
+        server=there.server.as_dict(),
         created_at=now,
         expires_at=now + LIFETIME,
     )
     attempt.code_verifier = seal(attempt, "code_verifier", Secret(verifier))
+    attempt.request = seal(attempt, "request", _as_json(request))
     with transaction.atomic(durable=True), sight.open():
         ConnectAttempt.objects.filter(user_id=sight.user_id, expires_at__lt=now - KEPT).delete()
         attempt.save(force_insert=True)
-    return url
+    return Begun(
+        attempt_id=attempt.pk,
+        request=request,
+        comes_back=registrations.comes_back_here(registration=there.registration),
+    )
+
+
+def request_of(plain: bytes) -> AuthorizationRequest:
+    """Rebuild a request that was kept with its attempt."""
+    kept = json.loads(plain)
+    return AuthorizationRequest(url=kept["url"], fields=kept["fields"], method=kept["method"])
+
+
+def _as_json(request: AuthorizationRequest) -> bytes:
+    return json.dumps({"url": request.url, "fields": dict(request.fields), "method": request.method}).encode()
+
+
+def _there(
+    *,
+    sight: Sight,
+    launch: Launch,
+    portal_id: int,
+    brand_id: int | None,
+    reconnects: UUID | None,
+    registration: Registration | None,
+    accept_changes: bool,
+    egress: Egress,
+    cache: DocumentCache | None,
+    now: datetime,
+) -> _There:
+    """Find out whom we would talk to; nothing is written but a registration that the portal makes."""
+    portal, brand = _found(portal_id=portal_id, brand_id=brand_id)
+    with sight.open():
+        if reconnects is not None and not Source.objects.filter(pk=reconnects, portal=portal).exists():
+            raise UnknownPortal
+        pinned = list(Grant.objects.filter(source__portal=portal).values_list("server", flat=True))
+    try:
+        profile = profile_of(portal.profile_id)
+    except UnknownProfile:
+        raise NotRegistered("no_profile") from None
+    if _FLOWS[launch] not in profile.auth.flows:
+        raise NotRegistered("only_from_there")
+    registration = registration or registrations.registration_for(portal=portal)
+    anew = dynamic.is_due(portal=portal, registration=registration, now=now)
+    if not anew:
+        # Before anything is sent: who is not registered asks nobody.
+        lack = registrations.lack_of(registration=registration, now=now)
+        if lack is not None:
+            raise NotRegistered(lack)
+    server = discover(
+        egress=egress,
+        base_url=portal.base_url,
+        profile=profile,
+        client_id=registration.client_id if registration else "",
+        cache=cache,
+    )
+    for before in pinned:
+        if before and not accept_changes:
+            require_unchanged(pinned=Server.from_dict(before), found=server)
+    if anew:
+        registration = dynamic.register_at(portal=portal, server=server, egress=egress, now=now)
+    assert registration is not None
+    client = registrations.client_of(registration=registration, now=now)
+    return _There(
+        portal=portal, brand=brand, profile=profile, registration=registration, client=client, server=server
+    )
+
+
+def _found(*, portal_id: int, brand_id: int | None) -> tuple[Portal, Brand | None]:
+    portal = Portal.objects.filter(pk=portal_id).first()
+    brand = None if brand_id is None else Brand.objects.filter(pk=brand_id, portal_id=portal_id).first()
+    if portal is None or (brand_id is not None and brand is None):
+        raise UnknownPortal
+    return portal, brand

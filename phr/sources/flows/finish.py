@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 
 from connectors import scopes
 from connectors.egress import Egress
 from connectors.errors import Code, Denied, PortalError
-from connectors.fhir.client import FhirClient
 from connectors.profile import Profile
 from connectors.scopes import Difference, ScopeSet
 from connectors.secret import Secret
 from connectors.smart import authorize, identity, tokens
 from connectors.smart.discovery import Server
+from connectors.smart.documents import DocumentCache
 from connectors.smart.tokens import Client, TokenReply
 from phr.accounts import access
 from phr.accounts.access import NotVisible, Role, Sight
 from phr.accounts.models import User
 from phr.core.crypto import unseal
 from phr.core.tenant import tenant
-from phr.sources.flows import keep
-from phr.sources.flows.attempts import digest
-from phr.sources.flows.outcomes import ConnectCode, ConnectRefused, Finished
+from phr.sources.flows import confirm, keep, own_client, who
+from phr.sources.flows.attempts import digest, is_of
+from phr.sources.flows.outcomes import ConnectCode, ConnectRefused, Finished, Unconfirmed
 from phr.sources.flows.revoke import give_back
-from phr.sources.models import ConnectAttempt, Source
+from phr.sources.models import ConnectAttempt, Launch, Source
 from phr.sources.profiles import UnknownProfile, profile_of
 from phr.sources.registrations import NotRegistered, client_of
 
@@ -51,20 +51,31 @@ def finish(
     user: User,
     session_key: str,
     slug: str,
+    attempt_id: UUID | None = None,
     params: Mapping[str, str],
     egress: Egress,
+    cache: DocumentCache | None = None,
     now: datetime,
-) -> Finished:
+) -> Finished | Unconfirmed:
     """Turn the callback of a journey into a connected source; the caller then asks for its first sync.
 
-    ``params``: the query of the callback. No transaction is open. A callback that is not this user's, in this
-    session, at this registration's address, in time and the first, sends no request to anybody. Raises
-    ConnectRefused.
+    ``params``: the query of the callback. ``attempt_id``: the journey that it must belong to, where its page is
+    known. No transaction is open. A callback that is not this user's, in this
+    session, at this registration's address, in time and the first, sends no request to anybody. ``Unconfirmed``:
+    it is another than the patient who signed in, so somebody must say whose chart this is before there is a
+    source (`confirm`). Raises ConnectRefused.
     """
-    journey = _used_up(user=user, session_key=session_key, slug=slug, state=params.get("state", ""), now=now)
+    journey = _used_up(
+        user=user,
+        session_key=session_key,
+        slug=slug,
+        attempt_id=attempt_id,
+        state=params.get("state", ""),
+        now=now,
+    )
     reply = _exchanged(journey=journey, params=params, egress=egress, now=now)
     if isinstance(reply, TokenReply):
-        return _connected(journey=journey, reply=reply, egress=egress, now=now)
+        return _connected(journey=journey, reply=reply, egress=egress, cache=cache, now=now)
     if isinstance(reply, Denied) and reply.code == "access_denied":
         raise _refusal(journey.attempt, "denied")
     # `code_from` says so of an `iss` alone, and before it looks at anything else.
@@ -93,7 +104,9 @@ def _exchanged(
         return error.with_traceback(None)
 
 
-def _used_up(*, user: User, session_key: str, slug: str, state: str, now: datetime) -> _Journey:
+def _used_up(
+    *, user: User, session_key: str, slug: str, attempt_id: UUID | None, state: str, now: datetime
+) -> _Journey:
     """Find the journey and use it up in a transaction of its own: of two callbacks one gets through."""
     with tenant(user_id=user.pk):
         # Another user's attempt is not there at all: row level security holds this one to its user.
@@ -109,9 +122,9 @@ def _used_up(*, user: User, session_key: str, slug: str, state: str, now: dateti
     except NotVisible:
         raise ConnectRefused("state_unknown") from None
     # Neither of these uses the state up: the right browser, at the right address, may still come.
-    if not hmac.compare_digest(bytes(attempt.session_digest), digest(session_key)):
+    if not is_of(attempt=attempt, session_key=session_key):
         raise _refusal(attempt, "other_session")
-    if attempt.registration.slug != slug:
+    if attempt.registration.slug != slug or attempt_id not in {None, attempt.pk}:
         raise _refusal(attempt, "other_portal")
     if attempt.used_at is not None:
         raise _refusal(attempt, "state_used")
@@ -119,13 +132,13 @@ def _used_up(*, user: User, session_key: str, slug: str, state: str, now: dateti
         raise _refusal(attempt, "state_expired")
     try:
         profile = profile_of(attempt.portal.profile_id)
-        client = client_of(registration=attempt.registration)
+        client = client_of(registration=attempt.registration, now=now)
     except (UnknownProfile, NotRegistered):
         raise _refusal(attempt, "portal_error", detail="client_refused") from None
     verifier = unseal(attempt, "code_verifier")
     with transaction.atomic(durable=True), tenant(user_id=user.pk):
         used = ConnectAttempt.objects.filter(pk=attempt.pk, used_at=None).update(
-            used_at=now, code_verifier=None
+            used_at=now, code_verifier=None, request=None
         )
     if used != 1 or verifier is None:
         raise _refusal(attempt, "state_used")
@@ -139,47 +152,70 @@ def _used_up(*, user: User, session_key: str, slug: str, state: str, now: dateti
     )
 
 
-def _connected(*, journey: _Journey, reply: TokenReply, egress: Egress, now: datetime) -> Finished:
+def _connected(
+    *, journey: _Journey, reply: TokenReply, egress: Egress, cache: DocumentCache | None, now: datetime
+) -> Finished | Unconfirmed:
     attempt = journey.attempt
     refused: tuple[ConnectCode, Code | None] | None = None
+    resource: Mapping[str, Any] | None = None
     patient: str | None = None
     try:
-        claims = _claims(journey=journey, reply=reply, egress=egress, now=now)
-        patient = identity.patient_from(reply=reply, profile=journey.profile, claims=claims)
-        if patient is None and "search" in journey.profile.patient.sources:
-            patient = _only_patient(journey=journey, reply=reply, egress=egress)
+        claims = _claims(journey=journey, reply=reply, egress=egress, cache=cache, now=now)
+        asking = who.client_for(
+            egress=egress,
+            base_url=attempt.portal.base_url,
+            profile=journey.profile,
+            reply=reply,
+            client_id=journey.client.id,
+        )
+        patient = who.patient_of(reply=reply, profile=journey.profile, claims=claims, client=asking)
+        if patient is None:
+            refused = ("no_patient", None)
+        elif _is_another(journey, patient):
+            refused = ("other_patient", None)
+        elif attempt.launch != Launch.STANDALONE and not who.is_themselves(
+            claims=claims, reply=reply, patient=patient
+        ):
+            resource = who.patient_resource(patient=patient, client=asking)
     except PortalError as error:
         refused = ("portal_error", error.code)
-    if refused is None and patient is None:
-        refused = ("no_patient", None)
-    if refused is None and attempt.reconnects_id is not None:
-        with journey.sight.open():
-            before = Source.objects.filter(pk=attempt.reconnects_id).first()
-        if before is None or before.patient_fhir_id != patient:
-            refused = ("other_patient", None)
     if refused is not None:
         give_back(egress=egress, server=journey.server, client=journey.client, reply=reply, now=now)
         raise _refusal(attempt, refused[0], detail=refused[1])
     assert patient is not None
-
-    with transaction.atomic(durable=True), journey.sight.open():
-        source, created = keep.keep(
-            person_id=attempt.person_id,
-            portal=attempt.portal,
+    difference = _difference(asked=attempt.scope, granted=reply.scope, profile=journey.profile)
+    if resource is not None:
+        return confirm.hold(
+            attempt=attempt,
+            sight=journey.sight,
             patient=patient,
-            registration=attempt.registration,
-            server=journey.server,
+            resource=resource,
             reply=reply,
-            scope=attempt.scope,
-            source_id=attempt.reconnects_id,
+            withheld=keep.withheld(difference),
             now=now,
         )
-    return Finished(
-        person_id=attempt.person_id,
-        source_id=source.pk,
-        created=created,
-        difference=_difference(asked=attempt.scope, granted=reply.scope, profile=journey.profile),
+    own = own_client.made(
+        egress=egress, server=journey.server, profile=journey.profile, client=journey.client, reply=reply
     )
+    with transaction.atomic(durable=True), journey.sight.open():
+        source, created = keep.keep_journey(
+            attempt=attempt,
+            patient=patient,
+            reply=reply,
+            withheld=keep.withheld(difference),
+            own=own,
+            now=now,
+        )
+    return Finished(person_id=attempt.person_id, source_id=source.pk, created=created, difference=difference)
+
+
+def _is_another(journey: _Journey, patient: str) -> bool:
+    """Say whether a reconnect came back with somebody else's chart."""
+    if journey.attempt.reconnects_id is None:
+        return False
+    with journey.sight.open():
+        before = Source.objects.filter(pk=journey.attempt.reconnects_id).first()
+    return before is None or before.patient_fhir_id != patient
 
 
 def _difference(*, asked: str, granted: str, profile: Profile) -> Difference:
@@ -195,7 +231,7 @@ def _difference(*, asked: str, granted: str, profile: Profile) -> Difference:
 
 
 def _claims(
-    *, journey: _Journey, reply: TokenReply, egress: Egress, now: datetime
+    *, journey: _Journey, reply: TokenReply, egress: Egress, cache: DocumentCache | None, now: datetime
 ) -> Mapping[str, Any] | None:
     """Return the claims of the id_token; None when none was asked for, none came, or nobody vouches for it.
 
@@ -206,32 +242,16 @@ def _claims(
     known = authorize.accepted_issuers(server=journey.server, profile=journey.profile)
     if not asked or not known or reply.id_token is None:
         return None
-    return identity.verify_id_token(
+    return identity.read_id_token(
+        egress=egress,
         id_token=reply.id_token,
-        keys=identity.fetch_keys(egress=egress, server=journey.server),
         server=journey.server,
         profile=journey.profile,
         client_id=journey.client.id,
         nonce=journey.attempt.nonce or None,
         now=now,
+        cache=cache,
     )
-
-
-def _only_patient(*, journey: _Journey, reply: TokenReply, egress: Egress) -> str | None:
-    """Ask which patients the token shows: the one, if it is one."""
-    client = FhirClient(
-        egress=egress,
-        base_url=journey.attempt.portal.base_url,
-        profile=journey.profile,
-        bearer=lambda: reply.access_token,
-    )
-    page = client.page(client.search_url("Patient", (("_count", "2"),)))
-    found = {
-        entry.id
-        for entry in page.entries
-        if entry.resource_type == "Patient" and entry.id and not entry.fault
-    }
-    return found.pop() if len(found) == 1 and page.next_url is None else None
 
 
 def _refusal(attempt: ConnectAttempt, code: ConnectCode, *, detail: Code | None = None) -> ConnectRefused:

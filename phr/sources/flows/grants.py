@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -30,7 +31,7 @@ def locked(*, source_id: UUID) -> tuple[Grant | None, Source | None]:
 def record(*, grant: Grant, reply: TokenReply, now: datetime) -> None:
     """Append a reply to the ledger."""
     row = GrantReply(id=uuid7(), person_id=grant.person_id, grant=grant, at=now)
-    row.reply = seal(row, "reply", _as_json(reply))
+    row.reply = seal(row, "reply", json.dumps(as_data(reply)).encode())
     row.save(force_insert=True)
 
 
@@ -80,12 +81,13 @@ def standing_parameters(*, source_id: UUID) -> tuple[tuple[str, str], ...]:
         if row is not None:
             plain = unseal_bytes(row, "reply")
             assert plain is not None
-            found |= dict(search_parameters(reply=_from_json(plain), profile=profile))
+            found |= dict(search_parameters(reply=from_data(json.loads(plain)), profile=profile))
     return tuple(found.items())
 
 
-def _as_json(reply: TokenReply) -> bytes:
-    kept: dict[str, Any] = {
+def as_data(reply: TokenReply) -> dict[str, Any]:
+    """Return JSON-able data of a reply, to be sealed: it holds the tokens in clear."""
+    return {
         "access_token": reply.access_token.reveal(),
         "refresh_token": reply.refresh_token.reveal() if reply.refresh_token else None,
         "scope": reply.scope,
@@ -93,11 +95,10 @@ def _as_json(reply: TokenReply) -> bytes:
         "patient": reply.patient,
         "context": dict(reply.context),
     }
-    return json.dumps(kept).encode()
 
 
-def _from_json(plain: bytes) -> TokenReply:
-    kept = json.loads(plain)
+def from_data(kept: Mapping[str, Any]) -> TokenReply:
+    """Rebuild a reply from `as_data`."""
     renewal = kept["refresh_token"]
     return TokenReply(
         access_token=Secret(kept["access_token"]),

@@ -20,6 +20,9 @@ ConnectCode = Literal[
     "no_patient",
     "other_patient",  # a reconnect came back with somebody else's chart; nothing was merged
     "portal_error",  # `detail` says what the portal did
+    "not_an_answer",  # what was pasted is no address of ours that a portal sent anybody to
+    "not_waiting",  # there is nobody to be confirmed: never was, or somebody decided already
+    "not_confirmed",  # somebody said that it is another person, or looked for too long
 ]
 CONNECT_CODES: Final[frozenset[str]] = frozenset(get_args(ConnectCode))
 
@@ -65,6 +68,14 @@ class Finished:
     source_id: UUID
     created: bool
     difference: Difference
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unconfirmed:
+    """A portal gave access to a chart; somebody must say first whether it is this person's."""
+
+    person_id: UUID
+    attempt_id: UUID
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

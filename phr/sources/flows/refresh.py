@@ -27,12 +27,13 @@ from connectors.egress import Egress
 from connectors.errors import EgressRefused, PortalError, Reauthorize, RetryLater
 from connectors.profile import Profile
 from connectors.secret import Secret
-from connectors.smart import tokens
+from connectors.smart import jwt_bearer, tokens
 from connectors.smart.discovery import Server
+from connectors.smart.lifetime import earliest_refresh
 from connectors.smart.tokens import Client, TokenReply
 from phr.accounts.access import Sight
 from phr.core.crypto import unseal
-from phr.sources.flows import grants
+from phr.sources.flows import grants, own_client
 from phr.sources.flows.outcomes import Reason
 from phr.sources.models import Grant, Source
 from phr.sources.profiles import profile_of
@@ -61,6 +62,8 @@ class _Claim:
     before: datetime | None
     profile: Profile = field(repr=False)
     client: Client = field(repr=False)
+    is_own: bool = False
+    """The client is the grant's own, and its key stands in for a refresh token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +132,15 @@ def _usable(
     if token is None or token == rejected:
         return None
     # Without a refresh token there is nothing to be early for.
-    leeway = LEEWAY if grant.refresh_token is not None else timedelta()
+    leeway = LEEWAY if _renewable(grant) else timedelta()
     # A lifetime that the server did not tell ends with its first 401.
     if grant.access_expires_at is None or grant.access_expires_at - leeway > now:
         return token
     return None
+
+
+def _renewable(grant: Grant) -> bool:
+    return grant.refresh_token is not None or grant.own_client is not None
 
 
 def _claimed(
@@ -147,19 +154,30 @@ def _claimed(
             return token
         assert grant is not None
         assert source is not None
-        if grant.refresh_token is None or not grant.server:
+        if not _renewable(grant) or not grant.server:
             grants.end(source=source, reason="no_refresh_token")
             return Reauthorize("grant_over")
+        profile = profile_of(source.profile_id)
+        earliest = earliest_refresh(
+            refresh=profile.refresh, obtained_at=grant.obtained_at, refreshed_at=grant.refreshed_at
+        )
+        if earliest is not None and earliest > now:
+            return RetryLater("rate_limited", after=(earliest - now).total_seconds())
+        own = own_client.of(grant)
         registration = grant.registration
         if registration is None and source.portal is not None:
             registration = registration_for(portal=source.portal)
-        if registration is None:
+        if registration is None and own is None:
             grants.end(source=source, reason="not_registered")
             return Reauthorize("grant_over")
         before = grant.refresh_started_at
         if before is not None and now - before < MARKER_LIFE:
             return _Taken(before)
-        claim = _Claim(now, before, profile_of(source.profile_id), client_of(registration=registration))
+        client = own
+        if client is None:
+            assert registration is not None
+            client = client_of(registration=registration, now=now)
+        claim = _Claim(now, before, profile, client, is_own=own is not None)
         marked = Grant.objects.filter(pk=grant.pk, refresh_started_at=before).update(refresh_started_at=now)
         return claim if marked == 1 else None
 
@@ -175,7 +193,7 @@ def _renewed(
             if grant is None or source is None or grant.refresh_started_at != claim.marker:
                 return None
             refresh_token = unseal(grant, "refresh_token")
-            if refresh_token is None or source.state != Source.State.ACTIVE:
+            if not _renewable(grant) or source.state != Source.State.ACTIVE:
                 return None
             outcome = _asked(grant=grant, refresh_token=refresh_token, claim=claim, egress=egress, now=now)
             if isinstance(outcome, TokenReply):
@@ -198,18 +216,23 @@ def _renewed(
 
 
 def _asked(
-    *, grant: Grant, refresh_token: Secret, claim: _Claim, egress: Egress, now: datetime
+    *, grant: Grant, refresh_token: Secret | None, claim: _Claim, egress: Egress, now: datetime
 ) -> TokenReply | PortalError:
-    """Send the refresh token; once more before `invalid_grant` is believed, unless the token may be spent
-    anyway.
+    """Send the refresh token, or what the grant's own key signs; once more before `invalid_grant` is believed,
+    unless the token may be spent anyway.
     """
     tries = 2 if claim.before is None else 1
     while True:
         tries -= 1
+        endpoint = Server.from_dict(grant.server).token_endpoint
         try:
+            if claim.is_own or refresh_token is None:
+                return jwt_bearer.access_token(
+                    egress=egress, token_endpoint=endpoint, client=claim.client, now=now
+                )
             return tokens.refresh(
                 egress=egress,
-                token_endpoint=Server.from_dict(grant.server).token_endpoint,
+                token_endpoint=endpoint,
                 client=claim.client,
                 profile=claim.profile,
                 refresh_token=refresh_token,

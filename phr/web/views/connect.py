@@ -2,139 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.utils.functional import Promise
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_GET, require_POST, require_safe
+from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
 
-from connectors.errors import PortalError
-from phr.accounts import access
+from connectors.errors import Denied, PortalError
 from phr.accounts.access import Role
-from phr.core.network import egress
-from phr.sources import directory
-from phr.sources.flows import begin as flow
+from phr.core.network import documents, egress
+from phr.sources import asking, directory
+from phr.sources.flows import confirm as confirming
+from phr.sources.flows import pasted
+from phr.sources.flows.begin import UnknownPortal
 from phr.sources.flows.finish import finish
 from phr.sources.flows.outcomes import ConnectRefused
-from phr.sources.registrations import NotRegistered
+from phr.sources.registrations import BadRegistration, NotRegistered
 from phr.sources.shapes import PortalChoice
-from phr.sync import requests, tasks
-from phr.sync.models import Run
 from phr.web.gate import PersonRequest, SignedInRequest, person_view, signed_in
-from phr.web.policy import may_leave
+from phr.web.journeys import arrived, leave, refused_page, session_key
+from phr.web.outcomes import BEGIN_FAILED, BEGIN_IMPOSSIBLE, BEGIN_REFUSED, PASTED_WRONG
+from phr.web.policy import may_leave, may_post_to
 from phr.web.words import asks
 
 TEXT_MAX: Final = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a journey to a portal ended, when it did not end well."""
-
-    title: Promise | str
-    happened: Promise | str
-    to_do: Promise | str
-    status: int = 200
-    icon: str = "exclamation-triangle"
-
-
-# Several codes of the flow are one thing to whoever reads about it.
-SAME: Final = {
-    "state_expired": "expired",
-    "state_used": "used",
-    "state_unknown": "not_yours",
-    "other_session": "not_yours",
-    "other_portal": "not_yours",
-    "issuer_mismatch": "not_yours",
-    "portal_error": "failed",
-}
-OUTCOMES: Final = {
-    "denied": Outcome(
-        gettext_lazy("The portal was not connected"),
-        gettext_lazy(
-            "On the portal's page the access was declined, or the page was closed before it was given."
-        ),
-        gettext_lazy("If that was meant, there is nothing to do. Otherwise try again and press Allow there."),
-        icon="hand-raised",
-    ),
-    "expired": Outcome(
-        gettext_lazy("That took too long"),
-        gettext_lazy(
-            "Ten minutes went by between leaving for the portal and coming back, so the journey is over."
-        ),
-        gettext_lazy("Try again; the portal often remembers that you signed in."),
-        status=410,
-        icon="clock",
-    ),
-    "used": Outcome(
-        gettext_lazy("This was done already"),
-        gettext_lazy("The address you came back with works once, and it was used before."),
-        gettext_lazy("Look at the sources: the portal may be connected. If it is not, try again."),
-        status=410,
-        icon="arrow-uturn-left",
-    ),
-    "not_yours": Outcome(
-        gettext_lazy("This journey was not begun here"),
-        gettext_lazy(
-            "The address belongs to another sign-in, another browser, or to nobody. No request was "
-            "sent to the portal."
-        ),
-        gettext_lazy(
-            "Begin at the sources page in this browser. If somebody sent you this link, do not use it."
-        ),
-        status=403,
-        icon="shield-exclamation",
-    ),
-    "other_patient": Outcome(
-        gettext_lazy("That is another person's chart"),
-        gettext_lazy(
-            "The portal gave access to a different patient than the one this source belongs to, so "
-            "nothing was joined."
-        ),
-        gettext_lazy(
-            "Reconnect and choose the same patient, or connect the other chart into that person's record."
-        ),
-        status=409,
-        icon="users",
-    ),
-    "no_patient": Outcome(
-        gettext_lazy("The portal named no patient"),
-        gettext_lazy(
-            "It gave access, but did not say to whose chart, so nothing could be fetched. The "
-            "access was given back."
-        ),
-        gettext_lazy(
-            "Try again, and choose a patient if the portal asks. If it does not, the portal has to "
-            "be set up for patients."
-        ),
-        status=502,
-        icon="user-circle",
-    ),
-    "failed": Outcome(
-        gettext_lazy("The portal did not finish"),
-        gettext_lazy(
-            "It sent you back, but then answered with an error or with something that is no answer."
-        ),
-        gettext_lazy(
-            "Try again in a few minutes. If it stays, the portal is at fault or is not registered rightly."
-        ),
-        status=502,
-        icon="signal-slash",
-    ),
-}
-BEGIN_FAILED: Final = gettext_lazy(
-    "The portal does not answer, or not as it should, so you were not sent there. Try again in a few minutes."
-)
-BEGIN_IMPOSSIBLE: Final = gettext_lazy(
-    "This server is not registered there, so nobody can be sent there yet."
-)
 
 
 @require_safe
@@ -159,13 +53,25 @@ def begin(request: PersonRequest, portal_id: int) -> HttpResponse:
     """Begin a journey: the browser goes to the portal's own sign-in page."""
     with request.sight.open():
         chosen = _choice(request, portal_id)
-    if not chosen.connectable:
+    as_staff = "as_staff" in request.POST
+    if not (chosen.for_staff if as_staff else chosen.connectable):
         return _portal_page(request, chosen, status=409)
     try:
-        return redirect(_leave(request, portal_id=portal_id))
+        return leave(
+            request,
+            sight=request.sight,
+            portal_id=portal_id,
+            portal_name=chosen.name,
+            as_staff=as_staff,
+            brand_id=_number(request.POST.get("brand", "")),
+        )
+    except UnknownPortal:
+        raise Http404 from None
+    except Denied:
+        return _portal_page(request, chosen, fault=str(BEGIN_REFUSED), status=502)
     except PortalError:
         return _portal_page(request, chosen, fault=str(BEGIN_FAILED), status=502)
-    except NotRegistered:
+    except (NotRegistered, BadRegistration):
         return _portal_page(request, chosen, fault=str(BEGIN_IMPOSSIBLE), status=409)
 
 
@@ -175,13 +81,16 @@ def reconnect(request: PersonRequest, source_id: UUID) -> HttpResponse:
     """Begin a journey that renews a source's access; another patient's chart is refused at its end."""
     with request.sight.open():
         portal_id = directory.portal_of(source_id=source_id)
+        name = "" if portal_id is None else _choice(request, portal_id).name
     if portal_id is None:
         raise Http404
     try:
-        return redirect(_leave(request, portal_id=portal_id, reconnects=source_id))
+        return leave(
+            request, sight=request.sight, portal_id=portal_id, portal_name=name, reconnects=source_id
+        )
     except PortalError:
         messages.error(request, str(BEGIN_FAILED))
-    except NotRegistered:
+    except (NotRegistered, BadRegistration):
         messages.error(request, str(BEGIN_IMPOSSIBLE))
     return redirect("sources", request.sight.person_id)
 
@@ -190,51 +99,87 @@ def reconnect(request: PersonRequest, source_id: UUID) -> HttpResponse:
 @signed_in
 def callback(request: SignedInRequest, slug: str) -> HttpResponse:
     """Take back whoever returns from a portal; the state decides whose journey it was."""
-    now = timezone.now()
     try:
-        finished = finish(
+        result = finish(
             user=request.user,
-            session_key=_session_key(request),
+            session_key=session_key(request),
             slug=slug,
-            params=request.GET.dict(),
+            params=pasted.read_answer(query=request.META.get("QUERY_STRING", "")),
             egress=egress(),
-            now=now,
+            cache=documents(),
+            now=timezone.now(),
         )
     except ConnectRefused as refused:
-        return _refused_page(request, refused)
-    sight = access.person_for(user=request.user, person_id=finished.person_id, needs=Role.CAREGIVER, now=now)
-    with sight.open():
-        requests.request(sight=sight, source_id=finished.source_id, trigger=Run.Trigger.CONNECT, now=now)
-        tasks.ring_for(source_id=finished.source_id)
-    messages.success(
-        request, _("The portal is connected. Its records are being fetched; this page shows how far it is.")
-    )
-    return redirect("sources", finished.person_id)
+        return refused_page(request, refused)
+    return arrived(request, result)
 
 
-def _refused_page(request: SignedInRequest, refused: ConnectRefused) -> HttpResponse:
-    outcome = OUTCOMES[SAME.get(refused.code, refused.code)]
-    if refused.person_id is not None:
-        # The journey was this user's own: the page then stands in the record that it was meant for.
+@require_http_methods(["GET", "HEAD", "POST"])
+@person_view(needs=Role.CAREGIVER, opened=False)
+def waiting(request: PersonRequest, attempt_id: UUID) -> HttpResponse:
+    """Say how a journey comes back that no browser is sent back from; and take the address that is pasted."""
+    now, key, fault = timezone.now(), session_key(request), ""
+    try:
+        with request.sight.open():
+            there = pasted.waiting(sight=request.sight, attempt_id=attempt_id, session_key=key, now=now)
+    except ConnectRefused as refused:
+        if refused.code == "state_unknown":
+            raise Http404 from None
+        return refused_page(request, refused)
+    try:
+        if request.method == "POST":
+            result = pasted.finish_pasted(
+                user=request.user,
+                session_key=key,
+                there=there,
+                text=request.POST.get("address", ""),
+                egress=egress(),
+                cache=documents(),
+                now=now,
+            )
+            return arrived(request, result)
+    except ConnectRefused as refused:
+        if refused.code != "not_an_answer":
+            return refused_page(request, refused)
+        fault = PASTED_WRONG % {"address": there.redirect_uri}
+    context = {"there": there, "fault": fault, "section": "sources"}
+    page = render(request, "connect/waiting.html", context, status=400 if fault else 200)
+    return may_post_to(page, url=there.request.url) if there.request.method == "POST" else page
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@person_view(needs=Role.CAREGIVER, opened=False)
+def confirm(request: PersonRequest, attempt_id: UUID) -> HttpResponse:
+    """Show a portal's patient beside the person of the record, and connect or decline as somebody says."""
+    now, key = timezone.now(), session_key(request)
+    try:
+        with request.sight.open():
+            shown = confirming.candidate(sight=request.sight, attempt_id=attempt_id, session_key=key, now=now)
+    except ConnectRefused:
+        raise Http404 from None
+    if shown is None:
+        confirming.give_back_unconfirmed(sight=request.sight, egress=egress(), now=now)
+        return refused_page(request, ConnectRefused("not_waiting", person_id=request.sight.person_id))
+    decision = request.POST.get("decision")
+    if decision == "no":
+        confirming.decline(
+            sight=request.sight, attempt_id=attempt_id, session_key=key, egress=egress(), now=now
+        )
+        return refused_page(
+            request,
+            ConnectRefused("not_confirmed", person_id=request.sight.person_id, portal_id=shown.portal_id),
+        )
+    looked = "looked_twice" in request.POST
+    if decision == "yes" and (looked or not shown.needs_a_second_look):
         try:
-            sight = access.person_for(user=request.user, person_id=refused.person_id, now=timezone.now())
-        except access.NotVisible:
-            pass
-        else:
-            request.sight = sight  # type: ignore[attr-defined]
-    context = {"outcome": outcome, "portal_id": refused.portal_id, "section": "sources"}
-    return render(request, "connect/outcome.html", context, status=outcome.status)
-
-
-def _leave(request: PersonRequest, *, portal_id: int, reconnects: UUID | None = None) -> str:
-    return flow.begin(
-        sight=request.sight,
-        portal_id=portal_id,
-        session_key=_session_key(request),
-        reconnects=reconnects,
-        egress=egress(),
-        now=timezone.now(),
-    )
+            finished = confirming.confirm(
+                sight=request.sight, attempt_id=attempt_id, session_key=key, looked_twice=looked, now=now
+            )
+        except ConnectRefused as refused:
+            return refused_page(request, refused)
+        return arrived(request, finished)
+    context = {"shown": shown, "unsaid": request.method == "POST", "section": "sources"}
+    return render(request, "connect/confirm.html", context, status=400 if request.method == "POST" else 200)
 
 
 def _choice(request: PersonRequest, portal_id: int) -> PortalChoice:
@@ -247,13 +192,24 @@ def _choice(request: PersonRequest, portal_id: int) -> PortalChoice:
 def _portal_page(
     request: PersonRequest, chosen: PortalChoice, *, fault: str = "", status: int = 200
 ) -> HttpResponse:
-    context = {"portal": chosen, "asks": asks(chosen.resource_types), "fault": fault, "section": "sources"}
+    with request.sight.open():
+        journey = pasted.open_journey(
+            sight=request.sight,
+            portal_id=chosen.id,
+            session_key=session_key(request),
+            now=timezone.now(),
+        )
+    context = {
+        "portal": chosen,
+        "asks": asks(chosen.resource_types),
+        "request_text": asking.request_text(portal_id=chosen.id) if chosen.lack or fault else "",
+        "journey": journey,
+        "fault": fault,
+        "brand": _number(request.POST.get("brand", "") or request.GET.get("brand", "")) or "",
+        "section": "sources",
+    }
     return may_leave(render(request, "connect/portal.html", context, status=status))
 
 
-def _session_key(request: HttpRequest) -> str:
-    if not request.session.session_key:
-        request.session.save()
-    key: str | None = request.session.session_key
-    assert key is not None
-    return key
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None

@@ -51,3 +51,17 @@ document.addEventListener("htmx:after:swap", () => {
   if (resume >= 0) lines()[resume]?.focus();
   resume = -1;
 });
+
+// A portal that wants its request by POST: the form goes on by itself; its button is for browsers without scripts.
+document.querySelector("form[data-go]")?.submit();
+
+for (const button of document.querySelectorAll("[data-copies]")) {
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    const text = document.getElementById(button.dataset.copies);
+    text.select();
+    // Without TLS there is no clipboard to write to; the text is selected, and the keys do the rest.
+    await navigator.clipboard?.writeText(text.value);
+    if (navigator.clipboard) button.querySelector("span").textContent = button.dataset.done;
+  });
+}
