@@ -6,7 +6,11 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
 from uuid import UUID
+
+from django.db import transaction
 
 from connectors.egress import Call as Asked
 from connectors.egress import Egress, Observed
@@ -29,12 +33,18 @@ class Calls:
         return Observed(egress, observe=self._asked.append)
 
     def write(self) -> None:
-        """Write what was asked since the last time; the Sight is open, so it commits with what it stands beside."""
-        rows = []
-        while self._asked:
-            rows.append(self._row(self._asked.popleft()))
-        if rows:
-            Call.objects.bulk_create(rows)
+        """Write what was asked since the last time; the Sight is open, so it commits with what it stands beside.
+
+        What is rolled back is written the next time.
+        """
+        waiting = len(self._asked)
+        if waiting:
+            Call.objects.bulk_create([self._row(asked) for asked in islice(self._asked, waiting)])
+            transaction.on_commit(partial(self._forget, waiting), robust=False)
+
+    def _forget(self, count: int) -> None:
+        for _ in range(count):
+            self._asked.popleft()
 
     def _row(self, asked: Asked) -> Call:
         return Call(

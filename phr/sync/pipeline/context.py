@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, TypeVar
 
 from connectors.egress import Egress
 from connectors.errors import Reauthorize
-from connectors.fhir.client import FhirClient, Observe
+from connectors.fhir.client import FhirClient
 from connectors.profile import Profile
 from connectors.secret import Secret
 from phr.accounts.access import Sight
+from phr.sources.calls import Calls
 from phr.sources.flows import refresh
 from phr.sources.models import Source
 from phr.sync.lease import Lease, hold
@@ -36,13 +38,13 @@ class Work:
     run: Run
     profile: Profile
     lease: Lease
+    # What is asked through it is in the record of calls with the next commit.
     egress: Egress
+    calls: Calls
     clock: Clock
     budget: float
     # Our client id at the portal, for the headers that name it.
     client_id: str = ""
-    # Told of every call, from the thread that made it.
-    observe: Observe | None = None
     requests: int = 0
     # Whether anything was stored: failures before that are not in a row with those after it.
     progressed: bool = False
@@ -75,8 +77,16 @@ class Work:
             done, _ = wait(pending, timeout=_RENEW_SECONDS, return_when=FIRST_COMPLETED)
             if done:
                 return done
-            with self.sight.open():
-                hold(self.lease)
+            with self.writing():
+                pass
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Open the person's rows while we hold the source, and commit with them what was asked; raises Fenced."""
+        with self.sight.open():
+            hold(self.lease)
+            yield
+            self.calls.write()
 
     def client(self) -> FhirClient:
         """Return a client whose bearer is the current token of the grant; threads may share it."""
@@ -86,7 +96,6 @@ class Work:
             profile=self.profile,
             bearer=lambda: self._bearer,
             client_id=self.client_id,
-            observe=self.observe,
         )
 
     def authorize(self, *, rejected: bool = False) -> None:

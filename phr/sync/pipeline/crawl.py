@@ -16,7 +16,7 @@ from connectors.fhir.client import FhirClient
 from connectors.secret import Secret
 from phr.core import crypto
 from phr.records import store
-from phr.sync import decide, lease
+from phr.sync import decide
 from phr.sync.models import Step
 from phr.sync.pipeline.context import Work
 
@@ -77,8 +77,7 @@ def _begin(work: Work, *, step: Step) -> _Active:
         _begin_anew(step)
     url = checkpoint.reveal() if checkpoint is not None else _first_url(work, step)
     if step.state == Step.State.WAITING:
-        with work.sight.open():
-            lease.hold(work.lease)
+        with work.writing():
             step.state, step.started_at = Step.State.RUNNING, work.clock()
             step.save(update_fields=["state", "started_at"])
     return _Active(step=step, url=url, bearer=work.bearer)
@@ -154,8 +153,7 @@ def _store(
     verdict: decide.NextPage | decide.End,
 ) -> None:
     """Commit a page, its counts and its checkpoint as one."""
-    with work.sight.open():
-        lease.hold(work.lease)
+    with work.writing():
         stored = store.apply(
             sight=work.sight,
             source=work.source,
@@ -186,8 +184,7 @@ def _store(
 
 def _settle(work: Work, *, step: Step, verdict: decide.End | decide.Later | decide.Again) -> None:
     """Write down what became of a step whose request failed."""
-    with work.sight.open():
-        lease.hold(work.lease)
+    with work.writing():
         match verdict:
             case decide.End():
                 _end(work, step=step, state=verdict.state, reason=verdict.reason)
@@ -206,8 +203,7 @@ def _settle(work: Work, *, step: Step, verdict: decide.End | decide.Later | deci
 
 def _reword(work: Work, *, step: Step, other: decide.Reworded) -> None:
     """Ask the same in other words from now on, also after a restart."""
-    with work.sight.open():
-        lease.hold(work.lease)
+    with work.writing():
         step.query, step.reworded = other.query, Step.Reworded(other.how)
         if step.reworded == Step.Reworded.WHOLE:
             step.mode = Step.Mode.FULL

@@ -20,7 +20,6 @@ from connectors.fhir.references import attachments, literal_references, missing_
 from phr.records import attachments as attachment_store
 from phr.records import queries, store
 from phr.records.models import Attachment
-from phr.sync import lease
 from phr.sync.decide import DAILY_LIMIT, PASSING, passes
 from phr.sync.models import Run, Step
 from phr.sync.pipeline.context import Work
@@ -79,8 +78,7 @@ def fetch_attachments(work: Work, *, step: Step) -> None:
         postponed = any(isinstance(answer, RetryLater) for _, answer in answers) and _defer(
             work, step=step, answers=answers
         )
-        with work.sight.open():
-            lease.hold(work.lease)
+        with work.writing():
             for url, answer in answers:
                 if isinstance(answer, PortalError):
                     refused[url] = answer.code
@@ -230,15 +228,13 @@ def _defer(work: Work, *, step: Step, answers: Sequence[tuple[str, object]]) -> 
 
 def _start(work: Work, *, step: Step) -> None:
     if step.state == Step.State.WAITING:
-        with work.sight.open():
-            lease.hold(work.lease)
+        with work.writing():
             step.state, step.started_at = Step.State.RUNNING, work.clock()
             step.save(update_fields=["state", "started_at"])
 
 
 def _store(work: Work, *, step: Step, entries: Sequence[Entry]) -> None:
-    with work.sight.open():
-        lease.hold(work.lease)
+    with work.writing():
         stored = store.apply(
             sight=work.sight,
             source=work.source,
@@ -277,8 +273,7 @@ def _finish(work: Work, *, step: Step, refused: dict[str, str], lasting: list[st
     """
     codes = [*refused.values(), *lasting]
     reasons = sorted(codes, key=lambda code: (passes(code), codes.count(code)))
-    with work.sight.open():
-        lease.hold(work.lease)
+    with work.writing():
         step.total_claimed = step.fetched + len(codes)
         step.state = Step.State.PARTIAL if codes else Step.State.COMPLETE
         step.reason = reasons[-1] if reasons else ""

@@ -13,7 +13,6 @@ from connectors.profile import Profile
 from connectors.scopes import ScopeSet
 from phr.sources.flows import grants
 from phr.sources.models import Grant
-from phr.sync import lease
 from phr.sync.models import Crawl, Step
 from phr.sync.pipeline import crawls
 from phr.sync.pipeline.context import Work
@@ -63,8 +62,7 @@ def _plan(work: Work) -> list[Step]:
 
 
 def _write(work: Work, *, steps: list[Step]) -> None:
-    with work.sight.open():
-        lease.hold(work.lease)
+    with work.writing():
         Step.objects.bulk_create(steps)
 
 

@@ -9,12 +9,14 @@ from contextlib import suppress
 from datetime import datetime
 from enum import StrEnum
 
+from django.db import DatabaseError
+
 from connectors.egress import Egress
 from connectors.errors import PortalError, Reauthorize, RetryLater
-from connectors.fhir.client import Observe
 from phr.accounts import access
+from phr.sources.calls import Calls
 from phr.sources.flows import refresh
-from phr.sources.models import Grant, Source
+from phr.sources.models import Call, Grant, Source
 from phr.sources.profiles import profile_of
 from phr.sources.registrations import NotRegistered
 from phr.sync import decide, lease, schedule
@@ -47,11 +49,8 @@ def work(
     egress: Egress,
     clock: Callable[[], datetime],
     budget: float = BUDGET_SECONDS,
-    observe: Observe | None = None,
 ) -> Outcome:
     """Work the open run of a source for at most ``budget`` seconds, or start the one that its schedule wants.
-
-    ``observe`` is told of every call to the portal, from the thread that made it.
 
     A crash anywhere leaves a lease that runs out and a run that resumes at its checkpoints.
     """
@@ -59,7 +58,7 @@ def work(
     if held is None:
         return Outcome.BUSY
     try:
-        return _work(held, egress=egress, clock=clock, budget=budget, observe=observe)
+        return _work(held, egress=egress, clock=clock, budget=budget)
     except lease.Fenced:
         log.warning("source %s: another worker has taken over", source_id)
         return Outcome.BUSY
@@ -76,7 +75,6 @@ def _work(
     egress: Egress,
     clock: Callable[[], datetime],
     budget: float,
-    observe: Observe | None,
 ) -> Outcome:
     sight = access.for_work(person_id=held.person_id)
     with sight.open():
@@ -98,18 +96,29 @@ def _work(
         client_id = (
             Grant.objects.filter(source=source).values_list("registration__client_id", flat=True).first()
         )
+    calls = Calls(sight=sight, purpose=Call.Purpose.FETCH, source_id=source.pk, run_id=run.pk)
     session = Work(
         sight=sight,
         source=source,
         run=run,
         profile=profile_of(source.profile_id),
         lease=held,
-        egress=egress,
+        egress=calls.through(egress),
+        calls=calls,
         clock=clock,
         budget=budget,
         client_id=client_id or "",
-        observe=observe,
     )
+    try:
+        return _worked(session)
+    except Exception:
+        # What was asked was asked, whatever came of it here.
+        with suppress(DatabaseError), sight.open():
+            calls.write()
+        raise
+
+
+def _worked(session: Work) -> Outcome:
     try:
         over = _advance(session)
     except Reauthorize as error:
@@ -150,8 +159,7 @@ def _advance(work: Work) -> bool:
 
 
 def _remember(work: Work, steps: list[Step]) -> None:
-    with work.sight.open():
-        lease.hold(work.lease)
+    with work.writing():
         crawls.remember(work, steps=steps)
 
 
@@ -169,8 +177,7 @@ def _pending(work: Work, steps: list[Step], kinds: set[Step.Kind], *, deferred: 
 def _project(work: Work) -> bool:
     """Read what was stored into events and facts; say whether nothing waits any more."""
     while True:
-        with work.sight.open():
-            lease.hold(work.lease)
+        with work.writing():
             left = project.project(sight=work.sight, source_id=work.source.pk)
         if not left:
             return True
@@ -180,8 +187,7 @@ def _project(work: Work) -> bool:
 
 def _finish(work: Work) -> Outcome:
     now = work.clock()
-    with work.sight.open():
-        lease.hold(work.lease)
+    with work.writing():
         # Where every query failed there was nothing to follow, which is no success.
         told = Step.objects.filter(run=work.run).exclude(
             kind__in=[Step.Kind.REFERENCES, Step.Kind.ATTACHMENTS], state=Step.State.COMPLETE
@@ -211,8 +217,7 @@ def _pause(work: Work) -> Outcome:
     later = bool(work.deferred)
     failures = work.failures if later else work.failures - 1
     due_at = schedule.after_failure(failures=failures, asked=work.asked, now=now) if later else now
-    with work.sight.open():
-        lease.hold(work.lease)
+    with work.writing():
         _count(work)
         lease.release(work.lease, due_at=due_at, failures=failures)
     return Outcome.LATER if later else Outcome.AGAIN
@@ -224,8 +229,7 @@ def _put_off(work: Work, error: PortalError) -> Outcome:
     failures = work.failures
     asked = error.after if isinstance(error, RetryLater) else None
     over = decide.after_error(error, attempts=failures, pages=0)
-    with work.sight.open():
-        lease.hold(work.lease)
+    with work.writing():
         _count(work)
         if isinstance(over, decide.End):
             _close(work.run, state=Run.State.FAILED, reason=error.code, now=now)
@@ -241,8 +245,7 @@ def _give_up(work: Work, error: Reauthorize) -> Outcome:
     """The grant is over: what was fetched stays, and nothing is asked until the person reconnects."""
     _project(work)
     now = work.clock()
-    with work.sight.open():
-        lease.hold(work.lease)
+    with work.writing():
         Source.objects.filter(pk=work.source.pk, state=Source.State.ACTIVE).update(
             state=Source.State.RECONNECT_NEEDED, state_reason=error.code
         )
@@ -271,8 +274,7 @@ def _crashed(held: lease.Lease, *, now: datetime) -> None:
 def _unregistered(work: Work) -> Outcome:
     """The grant cannot be renewed here: only the operator can mend that, and then the person reconnects."""
     refresh.require_reconnect(sight=work.sight, source_id=work.source.pk, reason="not_registered")
-    with work.sight.open():
-        lease.hold(work.lease)
+    with work.writing():
         _close(
             work.run,
             state=Run.State.FAILED,
