@@ -121,7 +121,7 @@ class Portal:
             sign_ins=self.sign_ins,
             content=self.content,
             origin=origin,
-            base_url=self.published_url,
+            base_url=self.base_url,
         )
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:

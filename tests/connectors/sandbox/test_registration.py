@@ -182,7 +182,8 @@ def test_a_client_of_one_consent_is_made_by_that_consents_token_alone(portal: Op
     asked = {"software_id": app.portal.client_id, "jwks": JWKS}
     assert post(endpoint, asked).status == 401
     assert post(endpoint, asked, bearer="guess").status == 401
-    for wrong in ({"software_id": "another"}, {"jwks": {"keys": []}}, {"jwks": None}):
+    faulty: tuple[dict[str, Any], ...] = ({"software_id": "another"}, {"jwks": {"keys": []}}, {"jwks": None})
+    for wrong in faulty:
         answer = post(endpoint, asked | wrong, bearer=tokens["access_token"])
         assert answer.json["error"] == "invalid_client_metadata"
     assert post(endpoint, [], bearer=tokens["access_token"]).json["error"] == "invalid_client_metadata"
