@@ -79,6 +79,8 @@ def _named(server: Server) -> Iterator[Fault]:
     yield from types("server.requires", server.requires)
     yield from types("server.max_counts", server.max_counts)
     yield from types("server.created", server.created)
+    if not set(server.listed_anyway) <= set(server.not_searched):
+        yield "server.listed_anyway", "holds a type that server.not_searched does not"
     for key in ("not_searched", "refuses", "patient_refused", "scope_types", "user_scope_types"):
         yield from types(f"server.{key}", getattr(server, key))
         yield from unique(f"server.{key}", getattr(server, key))

@@ -101,8 +101,10 @@ class Server:
     everything: bool = False
     # Type -> queries of what the patient's chart holds there, one resource each: "category=38717003".
     holds: Mapping[str, tuple[str, ...]] = field(default_factory=no_tuples)
-    # Types that are read by their id and never found by a patient's search.
+    # Types that are read by their id and never found by a patient's search; and those among them that the
+    # CapabilityStatement lists for search all the same.
     not_searched: tuple[str, ...] = ()
+    listed_anyway: tuple[str, ...] = ()
     # Types that are refused though they were granted.
     refuses: tuple[str, ...] = ()
     # Type -> queries of it that the registration lacks, though it has the type: answered 400, with an

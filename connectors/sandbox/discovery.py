@@ -112,7 +112,8 @@ class Discovery:
         server = self._server
         described: dict[str, Any] = {"type": resource_type, "interaction": [{"code": "read"}]}
         by_revinclude = resource_type == "Provenance" and server.provenance_by_revinclude
-        if server.search and resource_type not in server.not_searched and not by_revinclude:
+        hidden = resource_type in server.not_searched and resource_type not in server.listed_anyway
+        if server.search and not hidden and not by_revinclude:
             params = {"_id": "token"} if resource_type == "Patient" else dict(SEARCH_PARAMS)
             params |= dict.fromkeys(DATE_PARAMETERS.get(resource_type, ()), "date")
             answered = server.last_updated
@@ -164,6 +165,6 @@ class Discovery:
             "grant_types_supported": grants,
             "response_types_supported": ["code"],
             "scopes_supported": scopes.supported(types, server=server),
-            "code_challenge_methods_supported": ["S256"],
+            "code_challenge_methods_supported": [] if server.pkce == "broken" else ["S256"],
             "authorization_response_iss_parameter_supported": server.authorization_iss,
         }

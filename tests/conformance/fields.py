@@ -22,7 +22,7 @@ SERVER: Final = "server"
 # Fields without a default take the value that a portal of an unknown vendor has.
 PLAIN: Final = "generic"
 # Lists that are one fact as a whole: what a default in their place means is the question, not each word.
-WHOLE: Final = frozenset({"auth.clients", "auth.flows", "patient.sources", "scopes.identity"})
+WHOLE: Final = frozenset({"auth.clients", "auth.flows", "patient.sources", "scopes.identity", "bulk.levels"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -272,6 +272,7 @@ IMPOSSIBLE: list[tuple[str, str, dict[str, Any]]] = [
     ("requires_for_no_type", "server.requires", {"server__requires": {"all": ["patient"]}}),
     ("refuses_no_type", "server.refuses", {"server__refuses": ["all"]}),
     ("refuses_twice", "server.refuses", {"server__refuses": ["Goal", "Goal"]}),
+    ("listed_anyway_and_found", "server.listed_anyway", {"server__listed_anyway": ["Goal"]}),
     ("holds_no_query", "server.holds.Goal", {"server__holds": {"Goal": ["active"]}}),
     (
         "refuses_no_query",

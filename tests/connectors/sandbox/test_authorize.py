@@ -131,6 +131,7 @@ def test_an_address_is_published_with_a_slash_where_the_server_stumbles_over_it(
 
 def test_a_server_may_stumble_over_pkce(portal: OpenPortal) -> None:
     app = App(portal(pkce="broken"))
+    assert app.configuration["code_challenge_methods_supported"] == []
     assert app.authorize().query["error"] == "invalid_request"
     code = app.code(code_challenge=None, code_challenge_method=None)
     form = {"grant_type": "authorization_code", "code": code, "redirect_uri": CALLBACK}
