@@ -11,8 +11,6 @@ from joserfc import jwt
 from connectors.secret import Secret
 from connectors.smart.keys import SigningAlgorithm, load_private_key
 
-__all__ = ["ASSERTION_TYPE", "SigningAlgorithm", "client_assertion"]
-
 ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _LIFETIME_SECONDS: Final = 240  # the specification allows 300; a minute is left for clocks that differ
 

@@ -164,7 +164,8 @@ def code_from(*, answer: Mapping[str, str], server: Server, profile: Profile) ->
     pinned ones (RFC 9207: the answer was mixed up with that of another server); `RetryLater` when the
     portal is busy; `BadReply` when there is no code.
     """
-    issuers = accepted_issuers(server=server, profile=profile)
+    # Of a server that signs identities under another issuer, either may stand in the answer: both are pinned.
+    issuers = {*profile.auth.issuers, *((server.issuer,) if server.issuer else ())}
     # A server that says it names its issuer must: an answer without was not sent by it.
     if issuers and (server.names_issuer or "iss" in answer) and answer.get("iss") not in issuers:
         raise Denied("foreign_host")
@@ -180,5 +181,5 @@ def code_from(*, answer: Mapping[str, str], server: Server, profile: Profile) ->
 
 
 def accepted_issuers(*, server: Server, profile: Profile) -> tuple[str, ...]:
-    """Return the issuers that may speak for this server: those of the profile, else the discovered one."""
+    """Return the issuers that an id_token may name: those of the profile, else the discovered one."""
     return profile.auth.issuers or ((server.issuer,) if server.issuer else ())

@@ -267,9 +267,19 @@ def test_an_answer_without_issuer_is_refused_where_the_server_names_it_always(ge
         code_from(answer={"code": "abc"}, server=server, profile=generic)
 
 
-def test_the_issuers_of_the_profile_count_for_an_answer_too(generic: Profile) -> None:
+@pytest.mark.parametrize(
+    ("iss", "accepted"),
+    [("https://openid.example", True), ("https://as.example", True), ("https://evil.example", False)],
+)
+def test_the_issuers_of_the_profile_count_for_an_answer_too(
+    generic: Profile, iss: str, *, accepted: bool
+) -> None:
     profile = with_auth(generic, issuers=("https://openid.example",))
+    answer = {"code": "abc", "iss": iss}
 
-    answer = {"code": "abc", "iss": "https://openid.example"}
-
-    assert code_from(answer=answer, server=SERVER, profile=profile) == "abc"
+    if accepted:
+        assert code_from(answer=answer, server=SERVER, profile=profile) == "abc"
+    else:
+        with pytest.raises(Denied) as caught:
+            code_from(answer=answer, server=SERVER, profile=profile)
+        assert caught.value.code == "foreign_host"

@@ -4,12 +4,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from connectors.egress import Egress
-from connectors.errors import BadReply, EgressRefused, RetryLater
+from connectors.errors import BadReply, EgressRefused, PortalError, RetryLater
 from connectors.profile import Profile
 from connectors.smart.discovery import Server, discover, fetch_openid
 from connectors.smart.documents import DocumentCache
+from connectors.smart.server import origin
 from tests.connectors.smart.portal import Portal
 
 WELL_KNOWN = "/r4/.well-known/smart-configuration"
@@ -24,6 +27,25 @@ CONFIGURATION = {
     "code_challenge_methods_supported": ["S256"],
     "token_endpoint_auth_methods_supported": ["private_key_jwt"],
 }
+
+
+ADDRESSES = st.sampled_from(
+    [
+        "https://as.example/a",
+        "https://as.example:443/b",
+        "https://b.example/",
+        "x",
+        "/y",
+        "//c.example/z",
+        "",
+        "http://d.example",
+    ]
+) | st.text(max_size=20)
+ANYTHING: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
 
 
 def capability(**uris: str) -> dict[str, Any]:
@@ -373,6 +395,37 @@ def test_a_document_that_is_none_is_named_for_what_it_is(
         found()
 
     assert caught.value.code == code
+
+
+@given(
+    document=st.fixed_dictionaries(
+        {"authorization_endpoint": ADDRESSES, "token_endpoint": ADDRESSES},
+        optional={
+            "revocation_endpoint": ADDRESSES,
+            "jwks_uri": ADDRESSES,
+            "issuer": ANYTHING,
+            "capabilities": ANYTHING,
+            "scopes_supported": ANYTHING,
+            "authorization_response_iss_parameter_supported": ANYTHING,
+        },
+    )
+)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_it_says_there_is_a_server_that_may_be_used_or_one_of_our_errors(
+    portal: Portal, found: Any, document: dict[str, Any]
+) -> None:
+    portal.says(WELL_KNOWN, document)
+
+    try:
+        server = found()
+    except PortalError:
+        return
+    own = origin(portal.base_url)
+    assert origin(server.authorization_endpoint) == origin(server.token_endpoint)
+    for name in ("authorization_endpoint", "token_endpoint", "revocation_endpoint"):
+        address = getattr(server, name)
+        assert not address or address.startswith("https://") or origin(address) == own
+    assert Server.from_dict(json.loads(json.dumps(server.as_dict()))) == server
 
 
 # ---- kept by its headers
