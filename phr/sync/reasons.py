@@ -25,7 +25,7 @@ _SENTENCES: Final[dict[str, Promise]] = {
     "request_refused": _("This portal did not accept the question in the form we asked it."),
     # What a complete answer may still lack.
     "limited": _("You allowed only a part of this when you connected: others may exist."),
-    "by_part": _("Asked for by category: others may exist."),
+    "by_part": _("Asked for by category or status: others may exist."),
     "by_date": _("Asked for from some years back on: older ones may exist."),
     # What broke off.
     "fewer_than_claimed": _(

@@ -7,6 +7,7 @@ from typing import Final, Literal
 from connectors.fhir.plan.defaults import LAST, US_CORE
 from connectors.fhir.plan.step import Mode, Note, PlanStep, Reason, State
 from connectors.fhir.query import encode_query
+from connectors.fhir.references import SUPPORTING
 from connectors.profile import US_CORE_RESOURCES
 from connectors.scopes import ScopeSet
 
@@ -35,8 +36,9 @@ class TypeAccount:
     note: Note = ""
 
 
-def account(steps: Sequence[PlanStep], *, granted: ScopeSet, patient_id: str = "") -> tuple[TypeAccount, ...]:
-    """Return a line for each type that the plan asks, and for every other one of US Core; each type once.
+def account(steps: Sequence[PlanStep], *, granted: ScopeSet, patient_id: str) -> tuple[TypeAccount, ...]:
+    """Return a line for each type that the plan asks, and for every other one of US Core and every type that
+    is read by reference and granted; each type once.
 
     `patient_id`: what stands as "{id}" in the queries that are shown.
     """
@@ -45,7 +47,8 @@ def account(steps: Sequence[PlanStep], *, granted: ScopeSet, patient_id: str = "
         of_type.setdefault(step.resource_type, []).append(step)
     lines = [_asked(name, found, patient_id) for name, found in of_type.items()]
     at_once = any(step.kind == "everything" and step.state == "run" for step in steps)
-    for name in (*US_CORE, *LAST, *US_CORE_RESOURCES):
+    supporting = sorted(name for name in SUPPORTING if granted.allows(name, "r"))
+    for name in (*US_CORE, *LAST, *US_CORE_RESOURCES, *supporting):
         if name not in of_type:
             of_type[name] = []
             lines.append(_along(name, steps, granted=granted, at_once=at_once))
@@ -81,9 +84,10 @@ def _along(name: str, steps: Sequence[PlanStep], *, granted: ScopeSet, at_once: 
 
 
 def _shown(step: PlanStep, patient_id: str) -> str:
-    if step.kind == "search":
-        named = tuple(
-            (name, value.replace(patient_id, "{id}") if name in _WHO else value) for name, value in step.query
-        )
-        return f"{step.resource_type}?{encode_query(named)}".replace("%7Bid%7D", "{id}")
-    return step.text.replace(f"Patient/{patient_id}", "Patient/{id}", 1)
+    if step.kind != "search":
+        return step.text.replace(f"Patient/{patient_id}", "Patient/{id}", 1)
+    shown = {patient_id: "{id}", f"Patient/{patient_id}": "Patient/{id}"}
+    query = encode_query(
+        (name, shown.get(value, value) if name in _WHO else value) for name, value in step.query
+    )
+    return f"{step.resource_type}?{query}".replace("%7Bid%7D", "{id}")

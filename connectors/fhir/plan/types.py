@@ -21,5 +21,5 @@ def planned_types(*, profile: Profile, granted: ScopeSet, capability: Capability
         for name in FURTHER & (named | listed) | set(profile.search.queries)
         if name != "Patient" and name not in US_CORE and name not in LAST
     }
-    further = {name for name in further if granted.allows(name, "s") and name not in profile.search.skip}
+    further = {name for name in further if granted.allows(name, "s")}
     return (*US_CORE, *sorted(further), *LAST)

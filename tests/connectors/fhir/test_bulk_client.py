@@ -21,7 +21,7 @@ from connectors.sandbox import Fault, PortalSpec, RunningPortal, SandboxClient, 
 from connectors.sandbox.bulk import FILE, STATUS, BulkRules
 from connectors.sandbox.records import dump
 from connectors.secret import Secret
-from connectors.smart.backend import access_token, token_endpoint
+from connectors.smart.backend import access_token, find
 from connectors.smart.keys import generate_key_pair, jwks
 from connectors.smart.tokens import Client
 from tests.connectors.egress.server import http_answer, raw_server
@@ -95,7 +95,7 @@ def egress(portal: RunningPortal) -> Iterator[Egress]:
 
 
 def token(egress: Egress, portal: RunningPortal, *, scope: str = "system/*.rs") -> Secret:
-    endpoint = token_endpoint(egress=egress, base_url=portal.base_url)
+    endpoint = find(egress=egress, base_url=portal.base_url).token_endpoint
     now = datetime.now(UTC)
     return access_token(egress=egress, token_endpoint=endpoint, client=CLIENT, scope=scope, now=now).token
 
