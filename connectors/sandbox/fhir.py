@@ -19,7 +19,16 @@ from connectors.sandbox.limits import Limits
 from connectors.sandbox.links import link
 from connectors.sandbox.paging import PageGone, Pages, Window
 from connectors.sandbox.records import parse
-from connectors.sandbox.search import Params, SearchError, find, included, objection, patients_asked
+from connectors.sandbox.search import (
+    Params,
+    SearchError,
+    changed,
+    find,
+    fits,
+    included,
+    objection,
+    patients_asked,
+)
 from connectors.sandbox.spec import FaultKind
 
 IDENTIFIER: Final = re.compile(r"[A-Za-z0-9\-.]{1,64}")
@@ -128,17 +137,23 @@ class FhirApi:
         if held is None or row is None or not self._content.belongs(row, bearer.patient):
             # Another patient's resource is like one that is not there: its id is not confirmed.
             return self.answers.not_found()
+        if not self._reaches(bearer, row, "r"):
+            return self.answers.refuse()
         if resource_type == "Binary":
-            if not self._attachments.opens(request, identifier):
-                return self.answers.refuse()
-            if (refusal := self._limits.check_document(bearer.patient)) is not None:
-                return refusal
-            if not _wants_fhir(request):
-                return _native(held)
+            answer = self._bytes(request, held, patient=bearer.patient)
+            if answer is not None:
+                return answer
         headers = [("ETag", f'W/"{held.version}"')] if self._server.meta else []
         if headers and request.headers.get("if-none-match") == headers[0][1]:
             return Response(status=304, headers=headers)
         return self.answers.fhir(self.served(held.body, base_url=base_url), headers=headers)
+
+    def _bytes(self, request: Request, held: Stored, *, patient: str) -> Response | None:
+        """Answer a request for a Binary's bytes, or refuse it; None where it may be had as a resource."""
+        if not self._attachments.opens(request, held.id):
+            return self.answers.refuse()
+        refusal = self._limits.check_document(patient)
+        return refusal or (None if _wants_fhir(request) else _native(held))
 
     def _history(self, resource_type: str, identifier: str, *, bearer: Bearer, base_url: str) -> Response:
         row = self._content.row(f"{resource_type}/{identifier}")
@@ -188,7 +203,7 @@ class FhirApi:
                     path=resource_type,
                     params=params,
                     patient=bearer.patient,
-                    keys=[f"{row.type}/{row.id}" for row in rows],
+                    keys=[f"{row.type}/{row.id}" for row in rows if self._reaches(bearer, row, "s")],
                     count=self._count(resource_type, params),
                 )
         except PageGone:
@@ -214,8 +229,9 @@ class FhirApi:
             rows = [
                 row
                 for row in self._content.rows()
-                if self._content.belongs(row, patient) and self._allows(bearer, row.type, "r")
+                if self._content.belongs(row, patient) and self._reaches(bearer, row, "r")
             ]
+            rows = changed(rows, since=dict(params).get("_since", ""), server=self._server)
             rows.sort(key=lambda row: row.type != "Patient")
             keys = [f"{row.type}/{row.id}" for row in rows]
             window = self._pages.begin(path=path, params=params, patient=patient, keys=keys, count=count)
@@ -228,9 +244,7 @@ class FhirApi:
         rows = [row for key in window.keys if (row := self._content.row(key)) is not None]
         extra = included(content=self._content, rows=rows, params=window.params, patient=bearer.patient)
         entries = [self._entry(row, "match", base_url) for row in rows]
-        entries += [
-            self._entry(row, "include", base_url) for row in extra if self._allows(bearer, row.type, "s")
-        ]
+        entries += [self._entry(row, "include", base_url) for row in extra if self._reaches(bearer, row, "s")]
         for bad in self._faults.bad_resources(window.path):
             entries.insert(len(entries) // 2, entry(body=bad, full_url="", mode="match"))
         if server.outcome_entry:
@@ -266,10 +280,22 @@ class FhirApi:
         return min(int(asked) if asked and int(asked) else DEFAULT_COUNT, most)
 
     def _allows(self, bearer: Bearer, resource_type: str, interaction: scopes.Interaction) -> bool:
-        server = self._server
-        return resource_type not in server.refuses and scopes.allows(
-            bearer.scope, resource_type, interaction, user_types=server.user_scope_types
-        )
+        return self._reach(bearer, resource_type, interaction) is not None
+
+    def _reaches(self, bearer: Bearer, row: Row, interaction: scopes.Interaction) -> bool:
+        """Say whether the scopes cover this one, some of which cover a part of its type only."""
+        reach = self._reach(bearer, row.type, interaction)
+        if reach is None:
+            return False
+        return not reach or any(fits(row, query, server=self._server) for query in reach)
+
+    def _reach(
+        self, bearer: Bearer, resource_type: str, interaction: scopes.Interaction
+    ) -> tuple[str, ...] | None:
+        if resource_type in self._server.refuses:
+            return None
+        user_types = self._server.user_scope_types
+        return scopes.reach(bearer.scope, resource_type, interaction, user_types=user_types)
 
 
 def _wants_fhir(request: Request) -> bool:

@@ -19,13 +19,15 @@ LETTERS: Final = {"read": "rs", "write": "cud", "*": "cruds"}
 OFFLINE: Final = ("offline_access", "online_access")
 
 
-def allows(
+def reach(
     scopes: str, resource_type: str, interaction: Interaction, *, user_types: Sequence[str] = ()
-) -> bool:
-    """Say whether one of the scopes covers reading (r) or searching (s) the type.
+) -> tuple[str, ...] | None:
+    """Return the searches to which reading (r) or searching (s) the type is limited: () where it is free, None
+    where it is not allowed at all.
 
     `user_types`: those that need a scope under `user/`.
     """
+    queries = []
     for scope in scopes.split():
         match = DATA.fullmatch(scope)
         if (
@@ -34,8 +36,10 @@ def allows(
             and interaction in LETTERS.get(match[3], match[3])
             and (match[1] == "user" or resource_type not in user_types)
         ):
-            return True
-    return False
+            queries.append((match[4] or "").removeprefix("?"))
+    if not queries:
+        return None
+    return () if "" in queries else tuple(dict.fromkeys(queries))
 
 
 def types(scopes: str) -> list[str]:

@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl
 
 from connectors.profile import Server
 from connectors.sandbox.content import Content
-from connectors.sandbox.dates import Span, matches
+from connectors.sandbox.dates import Span, matches, span
 from connectors.sandbox.index import DATE_PARAMETERS, DATES, REFERENCES, TOKENS, Row
 
 Params = Sequence[tuple[str, str]]
@@ -91,6 +91,12 @@ def find(*, content: Content, server: Server, resource_type: str, params: Params
     ]
 
 
+def fits(row: Row, query: str, *, server: Server) -> bool:
+    """Say whether a search with this query would find the resource, whosever it is."""
+    tests = [_test(server, row.type, name, text) for name, text in parse_qsl(query, keep_blank_values=True)]
+    return all(test is None or test(row) for test in tests)
+
+
 def _test(  # noqa: PLR0911 - one line a kind of parameter
     server: Server, resource_type: str, name: str, text: str
 ) -> Callable[[Row], bool] | None:
@@ -145,6 +151,16 @@ def _has(held: frozenset[str], asked: str) -> bool:
 
 def _refers(held: Iterable[str], asked: str) -> bool:
     return any(text == asked or ("/" not in asked and text.rpartition("/")[2] == asked) for text in held)
+
+
+def changed(rows: list[Row], *, since: str, server: Server) -> list[Row]:
+    """Return the rows of `$everything` that `_since` leaves: all of them on a server that does not answer
+    `_lastUpdated` for a Patient, and where there is no instant to read.
+    """
+    instant = span(since)
+    if instant is None or not (server.last_updated is True or "Patient" in (server.last_updated or ())):
+        return rows
+    return [row for row in rows if row.last_updated >= instant.low]
 
 
 def included(*, content: Content, rows: Iterable[Row], params: Params, patient: str) -> list[Row]:

@@ -226,3 +226,27 @@ def test_an_address_may_be_signed_anew_each_time(portal: OpenPortal, style: str)
         assert reader.get(each).body == b"Hello"
     assert reader.get("Binary/text").status == 403
     assert reader.get(f"{first}0").status == 403
+
+
+def test_a_scope_may_cover_a_part_of_its_type(portal: OpenPortal) -> None:
+    limited = "patient/Observation.rs?category=laboratory"
+    running = portal(resources=EVERY, everything=True)
+    reader = Reader(running, scope=f"patient/Patient.rs {limited}")
+    assert reader.ids("Observation?patient=anna") == ["hba1c"]
+    assert reader.ids("Patient/anna/$everything") == ["anna", "hba1c"]
+    assert reader.get("Observation/hba1c").status == 200
+    assert reader.get("Observation/year").status == 403
+    both = Reader(running, scope=f"{limited} patient/Observation.rs?category=survey")
+    assert both.ids("Observation?patient=anna") == ["hba1c", "year"]
+
+
+@pytest.mark.parametrize(("answered", "narrowed"), [(True, True), (("Goal",), False), (False, False)])
+def test_everything_since_a_moment(
+    portal: OpenPortal,
+    answered: bool | tuple[str, ...],  # noqa: FBT001 - rows of a table
+    narrowed: bool,  # noqa: FBT001
+) -> None:
+    reader = Reader(portal(resources=EVERY, everything=True, last_updated=answered))
+    found = reader.ids("Patient/anna/$everything?_since=2100-01-01T00:00:00Z")
+    assert (found == []) is narrowed
+    assert "hba1c" in reader.ids("Patient/anna/$everything?_since=2000-01-01T00:00:00Z")
