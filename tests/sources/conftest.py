@@ -19,6 +19,7 @@ from connectors.egress import Egress
 from connectors.profile import Profile
 from connectors.registry import load_registry
 from connectors.sandbox import Account, Fault, PortalSpec, RunningPortal, SandboxClient, serve
+from connectors.sandbox.spec import Staff
 from connectors.secret import Secret
 from connectors.smart.discovery import headers_for
 from phr.accounts import access
@@ -29,6 +30,7 @@ from phr.core.environment import DatabaseAddress
 from phr.sources import portals, registrations
 from phr.sources.flows.begin import Begun, begin
 from phr.sources.flows.finish import finish
+from phr.sources.flows.launch import Launched, launched
 from phr.sources.flows.outcomes import Finished, Unconfirmed
 from phr.sources.flows.refresh import access_token
 from phr.sources.models import Grant, GrantReply, Portal, Registration, Source
@@ -37,6 +39,7 @@ from tests.connectors.sandbox.browser import Answer, send, ticket_of
 PROFILES = dict(load_registry())
 ANNA = Account(username="anna", password="a word", patient_id="anna-1", name="Anna Berg")
 BEN = Account(username="ben", password="a word", patient_id="ben-2", name="Ben Berg")
+DOCTOR = Staff(username="doctor", password="a word", name="Dr Vogel", reference="Practitioner/vogel")
 BORN = {"anna-1": "1980-02-29", "ben-2": "2012-07-01"}
 SESSION = "the key of a session"
 
@@ -107,15 +110,58 @@ class House:
             **further,
         )
 
-    def consent(self, url: str, *, account: Account = ANNA, decision: str = "allow") -> dict[str, str]:
-        """Walk through sign-in and consent as a browser does; return the query of the callback."""
-        issuer = "/".join(url.split("/")[:3]) + "/oauth2"
-        ticket = ticket_of(send(url))
+    @property
+    def origin(self) -> str:
+        return "/".join(self.running.base_url.split("/")[:3])
+
+    def consent(
+        self,
+        url: str,
+        *,
+        account: Account | Staff = ANNA,
+        patient: Account = ANNA,
+        decision: str = "allow",
+    ) -> dict[str, str]:
+        """Walk through sign-in and consent as a browser does; return the query of the callback.
+
+        ``patient``: whom staff choose, where the portal asks them.
+        """
+        return self.consent_to(send(url), account=account, patient=patient, decision=decision).query
+
+    def consent_to(
+        self,
+        page: Answer,
+        *,
+        account: Account | Staff = ANNA,
+        patient: Account = ANNA,
+        decision: str = "allow",
+    ) -> Answer:
+        """Go on from the portal's sign-in page; return what sends the browser back."""
+        issuer = f"{self.origin}/oauth2"
+        ticket = ticket_of(page)
         form = {"ticket": ticket, "username": account.username, "password": account.password}
-        assert send(f"{issuer}/sign-in", form=form).status == 200
+        page = send(f"{issuer}/sign-in", form=form)
+        assert page.status == 200
+        if b"/oauth2/choose" in page.body:
+            page = send(f"{issuer}/choose", form={"ticket": ticket, "patient": patient.patient_id})
+            assert page.status == 200
         back: Answer = send(f"{issuer}/consent", form={"ticket": ticket, "decision": decision})
-        assert back.headers["location"].startswith(f"{self.callback}?")
-        return back.query
+        redirect_uri = registrations.redirect_uri_of(registration=self.registration)
+        assert back.headers["location"].startswith(f"{redirect_uri}?")
+        return back
+
+    def start_from_portal(self, *, account: Account | Staff = ANNA, patient: Account = ANNA) -> Answer:
+        """Sign in at the portal's own page and start us there; return where it sends the browser."""
+        self.running.set_launch_url(registrations.launch_url(slug=self.registration.slug))
+        form = {"username": account.username, "password": account.password}
+        cookie = send(f"{self.origin}/portal/sign-in", form=form).headers["set-cookie"].partition(";")[0]
+        form = {"app": self.running.client_id, "patient": patient.patient_id}
+        return send(f"{self.origin}/portal/launch", form=form, headers={"Cookie": cookie})
+
+    def launched(self, *, account: Account | Staff = ANNA, patient: Account = ANNA) -> Launched:
+        """Start us from the portal's own page."""
+        given = self.start_from_portal(account=account, patient=patient).query
+        return launched(slug=self.registration.slug, iss=given["iss"], value=given["launch"])
 
     def finish(
         self,
@@ -281,6 +327,7 @@ def house(user: User, person: Sight, tmp_path: Path, stop: ExitStack) -> OpenHou
             profile=served,
             resources=[resource for each in (ANNA, BEN) for resource in _record(each)],
             accounts=[ANNA, BEN],
+            staff=[DOCTOR],
             clients=(client or SandboxClient(),),
             faults=faults,
         )
