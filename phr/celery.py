@@ -8,4 +8,4 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "phr.settings")
 
 app = Celery("phr")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks(["phr.sync"])
+app.autodiscover_tasks(["phr.sync", "phr.exchange"])

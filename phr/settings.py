@@ -190,6 +190,7 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 600, "unacked_restore_interval": 10}
 CELERY_BEAT_SCHEDULE = {
     "ring": {"task": "phr.sync.tasks.ring", "schedule": timedelta(seconds=5)},
+    "ring_exports": {"task": "phr.exchange.tasks.ring_exports", "schedule": timedelta(seconds=5)},
 }
 
 globals().update(mail.configuration(env.email_url, outbox=env.data_dir / "log" / "outbox"))

@@ -6,7 +6,6 @@ one is asked for like the first.
 """
 
 import base64
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -14,7 +13,6 @@ from urllib.parse import quote, urlencode, urljoin, urlsplit
 
 from connectors.egress import Egress, Reply
 from connectors.errors import BadReply, Code, Denied, PortalError, RetryLater
-from connectors.profile import Profile
 from connectors.secret import Secret
 from connectors.smart.assertion import ASSERTION_TYPE, client_assertion
 from connectors.smart.client import Client
@@ -44,23 +42,20 @@ class AccessToken:
     scope: str = ""
 
 
-def system_scopes(*, profile: Profile, types: Iterable[str] = ()) -> str:
-    """Return the scope string of an export, in the profile's version and style.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenServer:
+    """Where tokens are issued, and the scopes that the server lists (perhaps none, perhaps not all)."""
 
-    `types`: those that are wanted; none means all that the profile knows of.
-    """
-    suffix = "read" if profile.scopes.version == "v1" else "rs"
-    named = tuple(types)
-    if not named:
-        named = ("*",) if profile.scopes.style == "wildcard" else profile.scopes.resources
-    return " ".join(f"system/{name}.{suffix}" for name in dict.fromkeys(named))
+    token_endpoint: str
+    scopes_supported: tuple[str, ...] = ()
 
 
-def token_endpoint(*, egress: Egress, base_url: str) -> str:
+def find(*, egress: Egress, base_url: str) -> TokenServer:
     """Ask the FHIR server at `base_url` where tokens are issued.
 
-    A server for programs alone names no place to sign in, so this reads one address where `discover` wants two.
-    Raises RetryLater, EgressRefused, and BadReply `bad_discovery` where there is none that could be used.
+    A server for programs alone names no place to sign in, so this wants one address where `discover` wants two.
+    What to ask for there: `connectors.scopes.requested(flow="backend", ...)`. Raises RetryLater, EgressRefused,
+    and BadReply `bad_discovery` where there is no address that could be used.
     """
     base = f"{base_url.rstrip('/')}/"
     reply = egress.request(
@@ -72,13 +67,15 @@ def token_endpoint(*, egress: Egress, base_url: str) -> str:
     )
     if reply.status != 200:
         raise failure_of(reply) or BadReply("bad_discovery", status=reply.status)
-    named = read_object(reply).get("token_endpoint")
-    if not isinstance(named, str) or not named:
-        raise BadReply("bad_discovery", status=reply.status)
-    url = _checked(named, base)
+    found = read_object(reply)
+    named, listed = found.get("token_endpoint"), found.get("scopes_supported")
+    url = _checked(named, base) if isinstance(named, str) and named else None
     if url is None:
         raise BadReply("bad_discovery", status=reply.status)
-    return url
+    words = listed if isinstance(listed, list) else []
+    return TokenServer(
+        token_endpoint=url, scopes_supported=tuple(word for word in words if isinstance(word, str))
+    )
 
 
 def access_token(

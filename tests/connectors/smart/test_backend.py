@@ -1,7 +1,6 @@
 """Backend Services: a signed assertion each time, an answer that is read with care, and nothing sent elsewhere."""
 
 import base64
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,9 +9,8 @@ from joserfc.jwk import ECKey, RSAKey
 
 from connectors.egress import Egress
 from connectors.errors import BadReply, Denied, EgressRefused, PortalError, RetryLater
-from connectors.profile import Profile
 from connectors.secret import Secret
-from connectors.smart.backend import SHORT_SECONDS, AccessToken, access_token, system_scopes, token_endpoint
+from connectors.smart.backend import SHORT_SECONDS, AccessToken, TokenServer, access_token, find
 from connectors.smart.tokens import Client
 from tests.connectors.smart.portal import NOW, PUBLIC, Portal
 
@@ -144,10 +142,10 @@ def test_a_redirect_takes_no_assertion_along(portal: Portal, egress: Egress) -> 
 
 
 def test_a_server_for_programs_alone_is_discovered(portal: Portal, egress: Egress) -> None:
-    portal.says("/fhir/.well-known/smart-configuration", {"token_endpoint": "auth/token"})
-    assert (
-        token_endpoint(egress=egress, base_url=f"{portal.base_url}/fhir/")
-        == f"{portal.base_url}/fhir/auth/token"
+    said = {"token_endpoint": "auth/token", "scopes_supported": ["system/*.rs", 7]}
+    portal.says("/fhir/.well-known/smart-configuration", said)
+    assert find(egress=egress, base_url=f"{portal.base_url}/fhir/") == TokenServer(
+        token_endpoint=f"{portal.base_url}/fhir/auth/token", scopes_supported=("system/*.rs",)
     )
 
 
@@ -169,15 +167,4 @@ def test_a_place_that_cannot_be_used_is_none(
 ) -> None:
     portal.says("/fhir/.well-known/smart-configuration", body, status=status)
     with pytest.raises(kind):
-        token_endpoint(egress=egress, base_url=f"{portal.base_url}/fhir")
-
-
-def test_scopes_follow_the_profile(generic: Profile) -> None:
-    v1 = replace(generic, scopes=replace(generic.scopes, version="v1", style="wildcard"))
-    v2 = replace(
-        generic,
-        scopes=replace(generic.scopes, version="v2", style="enumerated", resources=("Patient", "Goal")),
-    )
-    assert system_scopes(profile=v1) == "system/*.read"
-    assert system_scopes(profile=v2) == "system/Patient.rs system/Goal.rs"
-    assert system_scopes(profile=v1, types=["Goal", "Goal"]) == "system/Goal.read"
+        find(egress=egress, base_url=f"{portal.base_url}/fhir")

@@ -1,0 +1,167 @@
+"""The operator's connections to whole systems: made, asked for an export, and let go."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+
+from connectors.fhir.bulk_request import kick_off_url
+from connectors.profile import ExportLevel
+from connectors.smart.keys import SigningAlgorithm
+from connectors.smart.tokens import Client
+from phr.accounts.desk import Desk
+from phr.exchange import lease
+from phr.exchange.models import Export, SystemConnection
+from phr.sources import keys
+from phr.sources.models import Portal, Registration
+from phr.sources.profiles import profile_of
+from phr.sources.registrations import NotRegistered, client_of, registration_for
+
+
+class BadConnection(ValueError):  # noqa: N818 - what the caller meets
+    """This cannot be a connection; the message is a sentence for the operator."""
+
+
+def connect(
+    *,
+    portal: Portal,
+    level: ExportLevel,
+    group_id: str = "",
+    registration: Registration | None = None,
+    client_id: str = "",
+    algorithm: SigningAlgorithm = "RS384",
+    types: Sequence[str] = (),
+    type_filters: Sequence[str] = (),
+    every_hours: int | None = None,
+    name: str = "",
+    now: datetime,
+) -> tuple[SystemConnection, bool]:
+    """Keep how whole exports are had from a portal; returns the connection, and whether it is new.
+
+    `client_id`: of our program, where the vendor gave it one of its own; it signs with our key of `algorithm`. Else
+    `registration`, else the portal's or its vendor's. The same portal, level and group again takes the new settings.
+    Raises BadConnection and UnknownProfile.
+    """
+    profile = profile_of(portal.profile_id)
+    if profile.bulk.levels and level not in profile.bulk.levels:
+        raise BadConnection(f"{profile.name} offers exports of: {', '.join(profile.bulk.levels)}.")
+    try:
+        kick_off_url(base_url=portal.base_url, level=level, group_id=group_id)
+    except ValueError as error:
+        raise BadConnection(f"This export cannot be asked for: {error}.") from None
+    registration = registration or registration_for(portal=portal)
+    if not client_id and registration is None:
+        raise BadConnection(
+            "There is no client id for this portal: register_client keeps one, or give --client-id."
+        )
+    if not client_id and registration is not None and registration.method == Registration.Method.PUBLIC:
+        raise BadConnection(
+            "A public client cannot ask for an export: the vendor must give our program a key or secret."
+        )
+    if client_id:
+        keys.require(algorithm=algorithm, now=now)
+    return SystemConnection.objects.update_or_create(
+        portal=portal,
+        level=level,
+        group_id=group_id,
+        defaults={
+            "kind": SystemConnection.Kind.PORTAL,
+            "name": name or portal.name,
+            "profile_id": portal.profile_id,
+            "base_url": portal.base_url,
+            "registration": None if client_id else registration,
+            "client_id": client_id,
+            "algorithm": algorithm if client_id else "",
+            "types": list(types),
+            "type_filters": list(type_filters),
+            "every_hours": every_hours,
+        },
+    )
+
+
+def level_of(connection: SystemConnection) -> ExportLevel:
+    """Return the level of a connection's exports."""
+    match connection.level:
+        case "group":
+            return "group"
+        case "patient":
+            return "patient"
+        case _:
+            return "system"
+
+
+def for_files(*, name: str, profile_id: str, base_url: str = "") -> SystemConnection:
+    """Return the place that files of this name are put into, made where it is new.
+
+    `base_url`: the FHIR base of the server that they come from, where it is known. Raises UnknownProfile.
+    """
+    profile_of(profile_id)
+    found = SystemConnection.objects.filter(kind=SystemConnection.Kind.FILES, name=name).first()
+    if found is not None:
+        return found
+    row = SystemConnection(kind=SystemConnection.Kind.FILES, name=name, profile_id=profile_id)
+    row.base_url = base_url or f"urn:uuid:{row.pk}"
+    row.save(force_insert=True)
+    return row
+
+
+def client_for(connection: SystemConnection, *, now: datetime) -> Client:
+    """Return what the token endpoint is addressed with. Raises NotRegistered and KeyringError."""
+    if connection.client_id:
+        pair = keys.current(algorithm="ES384" if connection.algorithm == "ES384" else "RS384")
+        if pair is None:
+            raise NotRegistered("no_key")
+        return Client(
+            id=connection.client_id,
+            method="private_key_jwt",
+            secret=pair.private_key,
+            key_id=pair.key_id,
+            algorithm=pair.algorithm,
+        )
+    if connection.registration is None:
+        raise NotRegistered("no_registration")
+    return client_of(registration=connection.registration, now=now)
+
+
+def request(
+    *,
+    desk: Desk,
+    connection: SystemConnection,
+    trigger: Export.Trigger = Export.Trigger.OPERATOR,
+    since: datetime | None = None,
+    now: datetime,
+) -> Export:
+    """Ask for an export; one that is open already is returned as it is. The caller rings after its commit.
+
+    `since`: only what changed after it; None asks for everything.
+    """
+    with desk.open():
+        try:
+            with transaction.atomic():
+                found = Export.objects.create(
+                    connection=connection, trigger=trigger, since=since, created_at=now
+                )
+        except IntegrityError:
+            # export_one_open: two that ask at once get one.
+            waiting = open_export(connection.pk)
+            if waiting is None:
+                raise
+            found = waiting
+        lease.ask(connection_id=connection.pk, due_at=now)
+    return found
+
+
+def open_export(connection_id: UUID) -> Export | None:
+    """Return the export of a connection that is not over; the desk is open."""
+    states = [Export.State.QUEUED, Export.State.ASKED, Export.State.FETCHING]
+    return Export.objects.filter(connection_id=connection_id, state__in=states).first()
+
+
+def forget(*, desk: Desk, connection_id: uuid.UUID) -> None:
+    """Let a connection go, with all that waits of it; records of people that it was mapped to keep what they have."""
+    with desk.open():
+        SystemConnection.objects.filter(pk=connection_id).delete()
