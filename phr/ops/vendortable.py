@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import MISSING, Field, fields
+from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any, Final
 
+from connectors.fhir.plan import plan
 from connectors.profile import Profile
+from connectors.scopes import ScopeSet, requested
 
-# What the other columns say already; `server` describes the vendor's side to the sandbox.
-_TOLD: Final = frozenset(
-    {"auth.clients", "scopes.version", "scopes.style", "scopes.resources", "refresh.style"}
-)
 _SECTIONS: Final = (
     "fhir",
     "auth",
@@ -23,14 +24,50 @@ _SECTIONS: Final = (
     "limits",
     "store",
     "attachments",
+    "bulk",
 )
-_COLUMNS: Final = ("vendor", "status", "checked", "flows", "clients", "scopes", "refresh", "quirks")
+_COLUMNS: Final = (
+    "vendor",
+    "status",
+    "checked",
+    "flows",
+    "client kinds",
+    "scopes",
+    "refresh",
+    "plan",
+    "quirks",
+    "tests",
+)
+# What a portal is taken for of whose vendor nothing is known: a key without a default is a quirk where it differs.
+_PLAIN: Final = "generic"
+_KINDS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "private_key_jwt": "key",
+        "client_secret_basic": "secret",
+        "client_secret_post": "secret in form",
+        "public": "public",
+    }
+)
+# Rows of docs/conformance.md: a profile and the number of checks that it passes, and one of its facts with the
+# check that fails without it.
+_PASSED: Final = re.compile(
+    r"^\| (?P<id>[a-z][a-z0-9_]*) \| (?P<number>\d+) \| [^|]* \| \d+ \|$", re.MULTILINE
+)
+_FACT: Final = re.compile(
+    r"^\| (?P<id>[a-z][a-z0-9_]*) \| [a-z_]+[.\[][^|]* \| .* \| [a-z_]+ \|$", re.MULTILINE
+)
 
 
-def vendors(profiles: Iterable[Profile]) -> list[dict[str, Any]]:
-    """Return one JSON-able object a profile. `quirks`: each key whose value is not the usual one, and its
-    value.
+def vendors(profiles: Iterable[Profile], *, tests: Mapping[str, int] | None = None) -> list[dict[str, Any]]:
+    """Return one JSON-able object a profile.
+
+    `plan`: how many requests a first sync begins with, for the scopes that the profile asks for and a server
+    that says nothing of itself. `quirks`: each key of the client's half whose value is not the usual one, and
+    its value. `tests`: by profile, how many conformance tests it has (`conformance_tests`); None for one that
+    is not named there.
     """
+    known = list(profiles)
+    plain = next((profile for profile in known if profile.id == _PLAIN), None)
     return [
         {
             "id": profile.id,
@@ -39,7 +76,7 @@ def vendors(profiles: Iterable[Profile]) -> list[dict[str, Any]]:
             "checked_on": profile.checked_on.isoformat(),
             "documentation": list(profile.documentation),
             "fhir": profile.fhir.version,
-            "flows": _flows(profile),
+            "flows": list(profile.auth.flows),
             "clients": list(profile.auth.clients),
             "scopes": {
                 "version": profile.scopes.version,
@@ -52,10 +89,22 @@ def vendors(profiles: Iterable[Profile]) -> list[dict[str, Any]]:
                 "lifetime_days": profile.refresh.lifetime_days,
                 "idle_days": profile.refresh.idle_days,
             },
-            "quirks": dict(_quirks(profile)),
+            "plan": _plan_size(profile),
+            "quirks": dict(_quirks(profile, plain)),
+            "tests": (tests or {}).get(profile.id),
         }
-        for profile in profiles
+        for profile in known
     ]
+
+
+def conformance_tests(text: str) -> dict[str, int]:
+    """Count by profile what docs/conformance.md lists: checks that pass, and facts without which one fails."""
+    found: dict[str, int] = {}
+    for row in _PASSED.finditer(text):
+        found[row["id"]] = found.get(row["id"], 0) + int(row["number"])
+    for row in _FACT.finditer(text):
+        found[row["id"]] = found.get(row["id"], 0) + 1
+    return found
 
 
 def table(found: Iterable[Mapping[str, Any]]) -> str:
@@ -78,39 +127,46 @@ def markdown(found: Iterable[Mapping[str, Any]]) -> str:
 def _rows(found: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, ...]]:
     for each in found:
         yield (
-            f"{each['id']} ({each['name']})",
+            f"{each['name']} ({each['id']})",
             each["status"],
             each["checked_on"],
             ", ".join(each["flows"]),
-            ", ".join(each["clients"]),
+            ", ".join(_KINDS[client] for client in each["clients"]),
             f"{each['scopes']['version']} {each['scopes']['style']}",
             each["refresh"]["style"],
-            ", ".join(each["quirks"]) or "none",
+            str(each["plan"]),
+            str(len(each["quirks"])),
+            "-" if each["tests"] is None else str(each["tests"]),
         )
 
 
-def _flows(profile: Profile) -> list[str]:
-    flows = ["standalone launch"]
-    if profile.refresh.style != "none":
-        flows.append("refresh")
-    return flows
+def _plan_size(profile: Profile) -> int:
+    steps = plan(
+        profile=profile,
+        granted=ScopeSet.parse(requested(profile=profile)),
+        capability=None,
+        patient_id="patient",
+        # Only the day of a query such as "the last ten years" depends on it, not how many there are.
+        now=datetime.combine(profile.checked_on, datetime.min.time(), tzinfo=UTC),
+    )
+    return sum(step.state == "run" for step in steps)
 
 
-def _quirks(profile: Profile) -> Iterator[tuple[str, Any]]:
+def _quirks(profile: Profile, plain: Profile | None) -> Iterator[tuple[str, Any]]:
     for section in _SECTIONS:
         held = getattr(profile, section)
         for field in fields(held):
-            key, value = f"{section}.{field.name}", getattr(held, field.name)
-            if key not in _TOLD and value != _usual(field):
-                yield key, _plain(value)
-    if profile.errors:
-        yield "errors", len(profile.errors)
+            value = getattr(held, field.name)
+            if value != _usual(field, getattr(getattr(plain, section, None), field.name, value)):
+                yield f"{section}.{field.name}", _plain(value)
+    for number, rule in enumerate(profile.errors):
+        yield f"errors[{number}]", {field.name: getattr(rule, field.name) for field in fields(rule)}
 
 
-def _usual(field: Field[Any]) -> Any:
+def _usual(field: Field[Any], of_plain: Any) -> Any:
     if field.default_factory is not MISSING:
         return field.default_factory()
-    return field.default
+    return of_plain if field.default is MISSING else field.default
 
 
 def _plain(value: Any) -> Any:

@@ -118,7 +118,9 @@ def test_the_table_of_vendors_names_every_profile() -> None:
     assert len(lines) == 1 + len(PROFILES)
     for each, line in zip(found, lines[1:], strict=True):
         profile = PROFILES[each["id"]]
-        assert line.startswith(f"{profile.id} ({profile.name})")
+        assert line.startswith(f"{profile.name} ({profile.id})")
+        assert each["flows"] == list(profile.auth.flows)
+        assert each["plan"] >= 2, "the patient, and at least one more request"
         assert each["status"] == profile.status
         assert each["clients"] == list(profile.auth.clients)
         assert each["refresh"]["style"] == profile.refresh.style

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from connectors.registry import load_registry
-from phr.ops.vendortable import markdown, vendors
+from phr.ops.vendortable import conformance_tests, markdown, vendors
 from tests.project.tree import ROOT, name, of
 
 # Parts of the profiles' names that are words of our trade; they say nothing about a vendor.
@@ -41,6 +41,7 @@ PLAIN = frozenset(
         "services",
         "smart",
         "solutions",
+        "va",  # also a state
         "veterans",
     }
 )
@@ -53,7 +54,7 @@ def vendor_words() -> list[str]:
     for profile in load_registry().values():
         words = set(re.findall(r"[a-z]+", f"{profile.id} {profile.name}".lower()))
         found |= words - PLAIN
-        if not words <= PLAIN or "_" in profile.id:
+        if profile.id not in PLAIN:
             found.add(profile.id)
     return sorted(found)
 
@@ -79,6 +80,23 @@ def test_no_vendor_is_named_in_the_code() -> None:
 
 def test_the_readme_has_the_table_that_the_command_prints() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert readme.partition(BEGIN)[2].partition(END)[0] == markdown(vendors(load_registry().values())), (
-        "put the output of `manage.py vendors --markdown` between the markers"
+    listed = ROOT / "docs" / "conformance.md"
+    tests = conformance_tests(listed.read_text(encoding="utf-8")) if listed.is_file() else {}
+    assert readme.partition(BEGIN)[2].partition(END)[0] == markdown(
+        vendors(load_registry().values(), tests=tests)
+    ), "put the output of `manage.py vendors --markdown` between the markers"
+
+
+def test_the_tests_of_a_profile_are_counted_from_the_generated_list() -> None:
+    listed = (
+        "| profile | checks that pass | nothing there to check | client facts |\n"
+        "| --- | --- | --- | --- |\n"
+        "| acme_one | 12 | exports, launches | 2 |\n"
+        "| acme_two | 9 | none | 0 |\n"
+        "\n"
+        "| profile | fact | says | without it |\n"
+        "| --- | --- | --- | --- |\n"
+        "| acme_one | search.queries.CarePlan | category=a\\|b | full_sync_is_complete |\n"
+        "| acme_one | errors[0] | status 500, meaning refused | one_type_refused |\n"
     )
+    assert conformance_tests(listed) == {"acme_one": 14, "acme_two": 9}

@@ -8,8 +8,9 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from connectors.errors import ProfileError
+from phr.ops.stack import ROOT
 from phr.ops.vendorguides import INTRODUCTION, PLACEHOLDER, guides
-from phr.ops.vendortable import markdown, table, vendors
+from phr.ops.vendortable import conformance_tests, markdown, table, vendors
 from phr.sources.profiles import all_profiles
 
 
@@ -37,7 +38,10 @@ class Command(BaseCommand):
         if options["guides"]:
             self.stdout.write(INTRODUCTION + guides(profiles.values(), base_url=PLACEHOLDER), ending="")
             return
-        found = vendors(profiles.values())
+        # An installation from a package has no such file; the column then says nothing.
+        listed = ROOT / "docs" / "conformance.md"
+        tests = conformance_tests(listed.read_text(encoding="utf-8")) if listed.is_file() else {}
+        found = vendors(profiles.values(), tests=tests)
         if options["json"]:
             self.stdout.write(json.dumps(found, indent=2))
         else:
