@@ -6,13 +6,17 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
 
+from connectors.errors import PortalError
+from connectors.smart.discovery import discover
 from connectors.smart.keys import ALGORITHMS
+from phr.core.network import egress
 from phr.ops.secretfiles import read_secret
-from phr.sources import keys, registrations
+from phr.sources import dynamic, keys, registrations
 from phr.sources.models import Portal, Registration
 from phr.sources.portals import BadAddress, bare_url
-from phr.sources.profiles import UnknownProfile
+from phr.sources.profiles import UnknownProfile, profile_of
 
 
 class Command(BaseCommand):
@@ -28,7 +32,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--portal-url", metavar="URL", help="for this portal alone, which add_portal put in"
         )
-        parser.add_argument("--client-id", required=True, metavar="ID")
+        parser.add_argument("--client-id", metavar="ID", help="that the vendor gave (not with --dynamic)")
         parser.add_argument("--client-secret-file", type=Path, metavar="FILE", help="none: a public client")
         parser.add_argument(
             "--method", choices=["public", "client_secret_basic", "client_secret_post", "private_key_jwt"]
@@ -45,7 +49,24 @@ class Command(BaseCommand):
             'the address that their browser ends on ("" goes back to the callback)',
         )
 
+        parser.add_argument(
+            "--dynamic",
+            action="store_true",
+            help="let the portal make the registration (RFC 7591); needs --portal-url",
+        )
+        parser.add_argument(
+            "--initial-access-token-file",
+            type=Path,
+            metavar="FILE",
+            help="where the portal wants one for that",
+        )
+
     def handle(self, *_: object, **options: Any) -> None:
+        if options["dynamic"]:
+            self._dynamic(options)
+            return
+        if not options["client_id"]:
+            raise CommandError("Name the client id that the vendor gave (--client-id), or use --dynamic.")
         file = options["client_secret_file"]
         try:
             registration, created = registrations.register(
@@ -60,6 +81,35 @@ class Command(BaseCommand):
         except (UnknownProfile, BadAddress, registrations.BadRegistration) as error:
             raise CommandError(str(error)) from None
         self._told(registration, created=created)
+
+    def _dynamic(self, options: dict[str, Any]) -> None:
+        portal = _portal(options["portal_url"])
+        if portal is None or options["client_id"] or options["client_secret_file"]:
+            raise CommandError("--dynamic goes with --portal-url, and with neither client id nor secret.")
+        if portal.profile_id != options["vendor"]:
+            raise CommandError(f"That portal belongs to the vendor {portal.profile_id}.")
+        file = options["initial_access_token_file"]
+        try:
+            server = discover(
+                egress=egress(), base_url=portal.base_url, profile=profile_of(portal.profile_id)
+            )
+            registration = dynamic.register_at(
+                portal=portal,
+                server=server,
+                initial_access_token=None if file is None else read_secret(file),
+                egress=egress(),
+                now=timezone.now(),
+            )
+        except registrations.NotRegistered:
+            raise CommandError(
+                "This portal offers no registration by itself. Where its vendor makes a client for each consent, "
+                "register the vendor's client id in the ordinary way: the rest happens when somebody connects."
+            ) from None
+        except PortalError as error:
+            raise CommandError(f"The portal did not register this server: {error}.") from None
+        except registrations.BadRegistration as error:
+            raise CommandError(str(error)) from None
+        self._told(registration, created=True)
 
     def _told(self, registration: Registration, *, created: bool) -> None:
         done = "Registered" if created else "Replaced"
