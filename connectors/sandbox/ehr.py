@@ -15,10 +15,11 @@ from connectors.sandbox.spec import Account, PortalSpec, Staff
 STYLE_PATH: Final = "/portal-style.json"
 # The colours of portal.css, for apps that want to look as if they belonged to it.
 STYLE: Final = {
-    "color_background": "#ffffff",
-    "color_highlight": "#0b5c8a",
-    "color_text": "#16202a",
-    "dim_border_radius": "6px",
+    "color_background": "#fffefb",
+    "color_error": "#a3241c",
+    "color_highlight": "#6a3d8f",
+    "color_text": "#22262b",
+    "dim_border_radius": "8px",
 }
 
 
@@ -79,7 +80,7 @@ class EhrPages:
         chosen = dict(request.params).get("account", "0")
         page = pages.sign_in(
             portal=self._spec.name,
-            purpose="to see your record and your apps",
+            purpose=" to see your record and your apps",
             action="/portal/sign-in",
             ticket="",
             accounts=[*self._spec.accounts, *self._spec.staff],

@@ -165,7 +165,7 @@ class Journey:
         held = self._sign_ins.find(ticket)
         page = pages.sign_in(
             portal=self._spec.name,
-            purpose=f"so that {self._app(ticket)} can ask for your record",
+            purpose=f", so that {self._app(ticket)} can ask for your record",
             action="/oauth2/sign-in",
             ticket=ticket,
             accounts=[] if held is None else self._people(held),

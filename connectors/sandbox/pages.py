@@ -97,7 +97,10 @@ def sign_in(
     chosen: int = 0,
     wrong: bool = False,
 ) -> str:
-    """Ask who it is. The chosen demo account is filled in; the others are links that fill in theirs."""
+    """Ask who it is. `purpose`: how the sentence that begins with "Sign in" goes on.
+
+    The chosen demo account is filled in; the others are links that fill in theirs.
+    """
     account = accounts[chosen] if chosen < len(accounts) else None
     username = escape(account.username if account else "", quote=True)
     password = escape(account.password if account else "", quote=True)
@@ -112,7 +115,7 @@ def sign_in(
     marks = " aria-invalid=true aria-describedby=problem" if wrong else ""
     filled = "<p class=hint>The demo account is filled in. Continue with it.</p>" if account else ""
     hidden = f'<input type=hidden name=ticket value="{escape(ticket, quote=True)}">' if ticket else ""
-    inner = f"""<p>Sign in, {escape(purpose)}.</p>
+    inner = f"""<p>Sign in{escape(purpose)}.</p>
 {problem}{filled}
 <form method=post action="{escape(action, quote=True)}">
 {hidden}

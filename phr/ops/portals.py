@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from connectors.profile import Profile
 from connectors.sandbox.records import RecordsError, dump, read_records
-from connectors.sandbox.spec import Account, PortalSpec, SandboxClient
+from connectors.sandbox.spec import Account, PortalSpec, SandboxClient, Staff
 from connectors.sandbox.split import Resource, split
 
 DEMO: Final = Path(__file__).parent / "demo.toml"
@@ -91,6 +91,7 @@ def of_records(
             profile=profile,
             resources=[dump(each) for each in _once(held[slug])],
             accounts=_distinct(accounts[slug]),
+            staff=_staff(held[slug]),
             clients=(_client(slug, profile, redirect_uris),),
             latency_ms=latency_ms,
         )
@@ -138,6 +139,7 @@ def of_family(
                 profile=profile,
                 resources=[dump(each) for each in _once(bodies)],
                 accounts=accounts,
+                staff=_staff(bodies),
                 clients=(_client(portal.slug, profile, redirect_uris),),
                 latency_ms=latency_ms,
             )
@@ -156,11 +158,19 @@ def _slugs(profiles: Sequence[Profile]) -> tuple[str, ...]:
 
 
 def _client(slug: str, profile: Profile, redirect_uris: Sequence[str]) -> SandboxClient:
-    return SandboxClient(
-        redirect_uris=tuple(
-            uri.replace("{slug}", slug).replace("{vendor}", profile.id) for uri in redirect_uris
-        )
-    )
+    uris = tuple(uri.replace("{slug}", slug).replace("{vendor}", profile.id) for uri in redirect_uris)
+    # Our own addresses stand side by side; another app's launch cannot be told from where it is called back.
+    launches = [uri.replace("/callback/", "/launch/") for uri in uris if "/callback/" in uri]
+    return SandboxClient(redirect_uris=uris, launch_url=launches[0] if launches else "")
+
+
+def _staff(resources: Sequence[Resource]) -> tuple[Staff, ...]:
+    """Let somebody who treats these patients sign in, if there is anybody."""
+    for each in resources:
+        if each["resourceType"] == "Practitioner":
+            reference = f"Practitioner/{each['id']}"
+            return (Staff(username="staff", password=PASSWORD, name=_name(each), reference=reference),)
+    return ()
 
 
 def _patients(paths: Sequence[Path]) -> list[list[Resource]]:
@@ -186,10 +196,14 @@ def _once(resources: Sequence[Resource]) -> list[Resource]:
     return list({(each["resourceType"], each["id"]): each for each in resources}.values())
 
 
-def _account(patient: Mapping[str, Any]) -> Account:
-    names = patient.get("name") or [{}]
+def _name(person: Mapping[str, Any]) -> str:
+    names = person.get("name") or [{}]
     parts = [*(names[0].get("given") or [])[:1], names[0].get("family") or ""]
-    name = " ".join(part for part in parts if part) or "Somebody"
+    return " ".join(part for part in parts if part) or "Somebody"
+
+
+def _account(patient: Mapping[str, Any]) -> Account:
+    name = _name(patient)
     username = "-".join("".join(c if c.isalnum() else " " for c in name).lower().split())
     return Account(username=username, password=PASSWORD, patient_id=patient["id"], name=name)
 

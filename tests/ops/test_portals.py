@@ -68,6 +68,20 @@ def test_the_patient_can_sign_in_and_the_client_be_called_back(tmp_path: Path) -
     assert spec.latency_ms == 5
 
 
+def test_who_treats_them_can_sign_in_and_launch_the_app(tmp_path: Path) -> None:
+    doctor = {"resourceType": "Practitioner", "id": "d", "name": [{"given": ["Ida"], "family": "Holm"}]}
+    (tmp_path / "a.json").write_text(
+        bundle(PATIENT, WEIGHT | {"performer": [{"reference": "Practitioner/d"}]}, doctor)
+    )
+    spec = plan([tmp_path / "a.json"]).specs[0]
+    [staff] = spec.staff
+    assert (staff.username, staff.name) == ("staff", "Ida Holm")
+    kind, _, identifier = staff.reference.partition("/")
+    held = [json.loads(raw) for raw in spec.bodies()]
+    assert identifier in {each["id"] for each in held if each["resourceType"] == kind == "Practitioner"}
+    assert spec.clients[0].launch_url == f"http://h/launch/{spec.profile.id}/"
+
+
 def test_two_people_of_one_name_have_two_accounts(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / f"{name}.json").write_text(bundle({**PATIENT, "id": name}))

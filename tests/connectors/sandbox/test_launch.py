@@ -9,6 +9,7 @@ import pytest
 from connectors.sandbox import Account, RunningPortal, SandboxClient, Staff
 from tests.connectors.sandbox.browser import CALLBACK, Answer, App, send, ticket_of
 from tests.connectors.sandbox.conftest import ANNA, PATIENT, OpenPortal
+from tests.connectors.sandbox.test_oauth import id_claims
 
 LAUNCH_URL = "http://127.0.0.1:8000/launch/mercy/"
 SCOPE = "launch openid fhirUser patient/Patient.rs"
@@ -87,7 +88,8 @@ def test_a_patient_launches_an_app(running: RunningPortal) -> None:
     assert tokens["fhirContext"] == [{"reference": "DiagnosticReport/report", "role": "launch"}]
     assert "encounter" not in tokens
     style = send(tokens["smart_style_url"])
-    assert style.json["color_background"] == "#ffffff"
+    sheet = send(f"{desk.origin}/portal.css").body.decode()
+    assert all(value in sheet for value in style.json.values())
 
 
 def test_staff_launch_an_app_for_a_patient_they_choose(running: RunningPortal) -> None:
@@ -104,6 +106,7 @@ def test_staff_launch_an_app_for_a_patient_they_choose(running: RunningPortal) -
     tokens = app.exchange(app.decide(ticket).query["code"]).json
     assert tokens["patient"] == "bert"
     assert tokens["encounter"] == "new"
+    assert id_claims(app, tokens)["fhirUser"] == f"{running.base_url}/Practitioner/holm"
     introspected = app.introspect(tokens["access_token"])
     assert introspected["patient"] == "bert"
 

@@ -58,12 +58,16 @@ def test_another_account_can_be_chosen() -> None:
         Account(username=name, password="p", patient_id=name, name=name.title()) for name in ("anna", "bert")
     ]
     first = pages.sign_in(
-        portal="Mercy", purpose="so that App can ask", action="/oauth2/sign-in", ticket="t", accounts=accounts
+        portal="Mercy",
+        purpose=", so that App can ask",
+        action="/oauth2/sign-in",
+        ticket="t",
+        accounts=accounts,
     )
     assert 'href="/oauth2/sign-in?ticket=t&amp;account=1"' in first
     second = pages.sign_in(
         portal="Mercy",
-        purpose="so that App can ask",
+        purpose=", so that App can ask",
         action="/oauth2/sign-in",
         ticket="t",
         accounts=accounts,
