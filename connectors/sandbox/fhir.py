@@ -72,8 +72,9 @@ class FhirApi:
         self.answers = Answers(server)
 
     def supported(self) -> list[str]:
-        """List the types this server knows: those listed, else those of US Core and whatever it holds."""
-        return sorted(self._types or {*US_CORE_RESOURCES, *self._content.types()})
+        """List the types this server knows: those listed, else those of US Core, of its rules, and what it holds."""
+        own = {*US_CORE_RESOURCES, *self._server.requires, *self._content.types()}
+        return sorted(self._types or own)
 
     def accepts(self, request: Request) -> bool:
         """Say whether one of the media types that a request asks for is served."""
@@ -90,7 +91,8 @@ class FhirApi:
         # Bytes are asked for in their own media type.
         if resource_type != "Binary" and not self.accepts(request):
             return self.answers.problem(406, code="not-supported", text="this media type is not served")
-        if resource_type not in self.supported():
+        # A file is served by its address, whether the statement lists its type or not.
+        if resource_type not in {"Binary", *self.supported()}:
             return self.answers.unsupported(resource_type)
         params = request.params
         match (request.method, parts[1:]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -21,10 +22,14 @@ from tests.conformance.app import CALLBACK, LAUNCH, Connection, PatientApp
 from tests.conformance.browser import Browser
 from tests.conformance.chart import Chart, chart_of
 from tests.conformance.network import Clock, Network, Sent
+from tests.conformance.shapes import FURTHER, LINKS, SUPPORTING, US_CORE
 from tests.conformance.sync import Record, Sync
 
 # Documents written from the profile, none captured.
 _WRITTEN: Final = Captured()
+# Search parameters that lead from a type to its patient.
+_TO_PATIENT: Final = frozenset({"patient", "subject", "beneficiary", "individual"})
+_TYPE_SCOPE: Final = re.compile(r"(?:patient|user)/([A-Z][A-Za-z]+)\.([a-z*]+)")
 HOST: Final = "portal.example.org"
 _ROSA: Final = ("rosa", "a word of hers")
 _STAFF: Final = ("staff", "a word of theirs")
@@ -80,7 +85,7 @@ class World:
         self.captured = captured
         self.clock = Clock()
         self.network = Network(clock=self.clock)
-        self.chart: Chart = chart_of(server.server)
+        self.chart: Chart = chart_of(server.server, unreachable=_unreachable(captured))
         self.portal = Portal(self._spec(), state=None, clock=self.clock)
         self.portal.bind(f"https://{HOST}")
         self.network.route(HOST, self.portal)
@@ -187,6 +192,26 @@ def key_client(algorithm: SigningAlgorithm) -> Client:
         key_id=pair.key_id,
         algorithm=algorithm,
     )
+
+
+def _unreachable(captured: Captured) -> set[str]:
+    """Return the types that captured documents give no way to: no scope, no read, no search by patient."""
+    types = {*US_CORE, *FURTHER, *SUPPORTING, *LINKS, "Provenance", "Binary"}
+    found: set[str] = set()
+    if captured.capability is not None:
+        reached = {"Binary"}  # files are served whether they are listed or not
+        for listed in captured.capability["rest"][0]["resource"]:
+            parameters = {each["name"] for each in listed.get("searchParam", ())}
+            if listed["type"] in {*SUPPORTING, "Provenance"} or parameters & _TO_PATIENT:
+                reached.add(listed["type"])
+        found |= types - reached
+    scopes = (captured.smart_configuration or {}).get("scopes_supported", ())
+    named = [match for word in scopes if (match := _TYPE_SCOPE.match(word))]
+    if named:
+        # What may be read and not searched is reached by references alone.
+        searched = {match[1] for match in named if match[2] in {"read", "*"} or "s" in match[2]}
+        found |= types - searched - {match[1] for match in named if match[1] in {*SUPPORTING, "Binary"}}
+    return found
 
 
 @cache

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import copy
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import parse_qsl
@@ -23,6 +23,8 @@ Resource = dict[str, Any]
 MANY: Final = 110
 PATIENT: Final = {"opaque": "eAB3mDIBBcyUKviyzrxsnAw3", "short": "12724066", "prefixed": "a-80000.E-14545"}
 STRANGER: Final = "somebody-else"
+# The group that an export can be asked for, where one is offered.
+GROUP: Final = "everybody"
 MISSING: Final = "Practitioner/prefix-practitioner-nobody"
 _DOCUMENTS: Final = 2
 
@@ -39,10 +41,13 @@ class Chart:
         return [json.dumps(resource, separators=(",", ":")).encode() for resource in self.resources]
 
 
-def chart_of(server: Server) -> Chart:
-    """Return the chart of one patient at this server, and a stranger's Observation or two."""
+def chart_of(server: Server, *, unreachable: Collection[str] = ()) -> Chart:
+    """Return the chart of one patient at this server, and a stranger's Observation or two.
+
+    `unreachable`: types that a captured statement does not list, or lists without a way to a patient's own.
+    """
     patient = PATIENT[server.id_style]
-    types = known_types(server)
+    types = tuple(name for name in known_types(server) if name not in unreachable)
     found: list[Resource] = [_patient(patient), _patient(STRANGER)]
     for name in types:
         lines = list(_lines(name, server))
@@ -50,7 +55,7 @@ def chart_of(server: Server) -> Chart:
         found += [_owned(name, number, fields, patient) for number, fields in enumerate([*lines[:1], *lines])]
     long = _long_type(server, types)
     found += list(_many(long, found, patient, server))
-    if "DocumentReference" in types:
+    if {"DocumentReference", "Binary"} <= set(types):
         found += list(_documents(patient, server))
     _support(found, types, server)
     if "Provenance" in types and server.provenance_by_revinclude:
@@ -68,6 +73,9 @@ def chart_of(server: Server) -> Chart:
         # Where that is answered in a way of its own, somebody is named who is not there.
         owner = next(each for each in found if each["resourceType"] == long)
         owner["performer"] = [{"reference": MISSING}]
+    if "group" in server.bulk_levels:
+        members = [{"entity": {"reference": f"Patient/{each}"}} for each in (patient, STRANGER)]
+        found.append({"resourceType": "Group", "id": GROUP, "type": "person", "member": members})
     if long in types:
         found.append(_owned(long, 9000, {}, STRANGER))
     return Chart(patient, long, tuple(found))
@@ -185,7 +193,8 @@ def _support(found: list[Resource], types: tuple[str, ...], server: Server) -> N
     """Let a patient's resources point at who and where, as far as this server knows such types."""
     for name, (owner, element) in SUPPORTING.items():
         source = next((each for each in found if each["resourceType"] == owner), None)
-        if name not in types or source is None or owner in server.refuses or name in server.refuses:
+        known = name in types and name not in server.holds
+        if not known or source is None or owner in server.refuses or name in server.refuses:
             continue
         identifier = f"{name.lower()}-0"
         link = {"reference": f"{name}/{identifier}"}

@@ -42,7 +42,7 @@ def _complete(world: World, record: Record, *, without: frozenset[str] = frozens
 
 
 def _wanted(world: World, without: frozenset[str]) -> set[str]:
-    away = {"Binary", *world.server.refuses, *without}
+    away = {"Binary", "Group", *world.server.refuses, *without}
     return {
         f"{each['resourceType']}/{each['id']}"
         for each in world.chart.resources

@@ -35,6 +35,7 @@ CHECKS: Final[Mapping[str, Check]] = MappingProxyType(
             checks.launches,
             checks.introspects,
             checks.registers_itself,
+            checks.exports,
             checks_sync.incremental_sync_asks_only_for_changes,
             checks_sync.unchanged_is_unchanged,
             checks_sync.one_type_refused_the_others_come,
@@ -53,7 +54,8 @@ NOTHING: Final = "nothing"
 _LIKELY: Final[Mapping[str, tuple[str, ...]]] = {
     "fhir": ("connects", "full_sync_is_complete"),
     "auth": ("connects", "refreshes_as_said"),
-    "auth.flows": ("launches",),
+    "auth.flows": ("launches", "exports"),
+    "bulk": ("exports",),
     "auth.introspection": ("introspects",),
     "auth.dynamic_registration": ("registers_itself",),
     "fhir.headers": ("registers_itself",),
