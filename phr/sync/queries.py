@@ -20,6 +20,7 @@ from phr.records.models import Quarantine
 from phr.sources.models import Grant, Source
 from phr.sources.profiles import profile_of
 from phr.sync import chart
+from phr.sync.consent import consent_of
 from phr.sync.labels import type_label
 from phr.sync.ledger import ledger_of
 from phr.sync.models import Due, Run, Step
@@ -60,12 +61,16 @@ def source_detail(*, sight: Sight, source_id: uuid.UUID, now: datetime) -> Sourc
     runs = list(Run.objects.filter(person_id=sight.person_id, source=source).order_by("-created_at")[:20])
     steps = _steps_of(runs)
     grant = Grant.objects.filter(source=source).only("scope").first()
+    consent = consent_of(source=source, now=now)
     return SourceDetail(
         card=_card(sight=sight, source=source, now=now),
         runs=tuple(_run_line(run, steps[run.pk], now=now) for run in runs),
         connected_text=date_format(source.connected_at, _("j F Y")),
         scope_words=_scope_words(grant.scope if grant is not None else ""),
         address=source.base_url,
+        ends_text=consent.ends_text,
+        withheld=consent.withheld,
+        launch_words=consent.launch_words,
     )
 
 
@@ -88,6 +93,8 @@ def completeness(*, sight: Sight, now: datetime) -> tuple[str, ...]:
             )
         elif card.quarantined:
             sentences.append(f"{card.name}: {card.problems[-1]}")
+        if card.ends_soon:
+            sentences.append(card.ends_soon)
     return tuple(sentences)
 
 
@@ -148,6 +155,7 @@ def _card(*, sight: Sight, source: Source, now: datetime, counted: bool = True) 
         person_id=sight.person_id, source=source, resolved_at=None
     ).count()
     state, state_text = _state(source, run, ledger, quarantined=quarantined)
+    ends_soon = consent_of(source=source, now=now).warning
     return SourceCard(
         id=source.pk,
         name=source.name,
@@ -163,7 +171,9 @@ def _card(*, sight: Sight, source: Source, now: datetime, counted: bool = True) 
             *_problems(source, run, ledger),
             *_set_aside(quarantined),
         ),
-        can_reconnect=source.kind == Source.Kind.PORTAL and source.state != Source.State.ACTIVE,
+        can_reconnect=source.kind == Source.Kind.PORTAL
+        and (source.state != Source.State.ACTIVE or bool(ends_soon)),
+        ends_soon=ends_soon,
         can_sync=source.state == Source.State.ACTIVE and source.kind == Source.Kind.PORTAL,
         quarantined=quarantined,
         kind="portal" if source.kind == Source.Kind.PORTAL else "file",

@@ -53,6 +53,8 @@ class SourceCard:
     progress: Progress | None = None
     problems: tuple[str, ...] = ()
     """Sentences: what happened, what still works, what to do."""
+    ends_soon: str = ""
+    """A sentence in the last days before the portal ends the access, with the date; then it can be renewed already."""
     can_reconnect: bool = False
     can_sync: bool = True
     quarantined: int = 0
@@ -94,6 +96,12 @@ class SourceDetail:
     """What the portal granted, in words."""
     address: str = ""
     """The FHIR base address, without credentials or query."""
+    ends_text: str = ""
+    """When the portal ends the access, where that is known."""
+    withheld: tuple[str, ...] = ()
+    """What was asked for and not granted, in words."""
+    launch_words: tuple[str, ...] = ()
+    """Sentences: who began the connection, where it was not the person here."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.errors import CODES, BadReply, Denied, EgressRefused, PortalError, RetryLater, SkipResource
+from connectors.fhir.failure import StatusRequired
+from connectors.registry import load_registry
 from phr.sync import decide
-from phr.sync.decide import Again, End, Later, NextPage, after_error, after_page, of_run
+from phr.sync.decide import Again, End, Later, NextPage, Reworded, after_error, after_page, of_run
 
 ENDINGS = frozenset(get_args(decide.Ending))
 BUSY = RetryLater("rate_limited", status=429, after=7.0)
@@ -19,6 +21,8 @@ FORBIDDEN = SkipResource("refused", outcome="refused", status=403)
 UNKNOWN = SkipResource("not_supported", outcome="unsupported", status=404)
 FOREIGN = EgressRefused("foreign_host")
 EXPIRED = RetryLater("paging_expired", status=410, after=0.0)
+REFUSED_QUESTION = SkipResource("request_refused", outcome="unsupported", status=400)
+STATUS_WANTED = StatusRequired("request_refused", outcome="unsupported", status=400)
 
 
 @pytest.mark.parametrize(
@@ -155,3 +159,67 @@ def test_what_another_day_may_mend_are_codes_of_errors() -> None:
     assert decide.PASSING - {decide.DAILY_LIMIT} < CODES
     assert decide.passes("daily_limit:80")
     assert not decide.passes("refused")
+
+
+CHANGES = "patient=1&recorded-date=ge2026-08-06&_count=100"
+
+
+@pytest.mark.parametrize(
+    ("error", "query", "mode", "expected"),
+    [
+        # The server does not take what narrows the search to changes.
+        (REFUSED_QUESTION, CHANGES, "changes", Reworded("patient=1&_count=100", "whole")),
+        (REFUSED_QUESTION, "patient=1&_count=100", "full", None),
+        # It wants a status: that first, and only then without changes.
+        (
+            STATUS_WANTED,
+            CHANGES,
+            "changes",
+            Reworded(
+                f"{CHANGES}&clinical-status=active,recurrence,relapse,inactive,remission,resolved", "status"
+            ),
+        ),
+        (
+            STATUS_WANTED,
+            f"{CHANGES}&clinical-status=active",
+            "changes",
+            Reworded("patient=1&_count=100&clinical-status=active", "whole"),
+        ),
+        (STATUS_WANTED, "patient=1&clinical-status=active", "full", None),
+        # No other words help against these.
+        (SkipResource("refused", outcome="refused", status=403), CHANGES, "changes", None),
+        (SkipResource("refused", outcome="refused", status=400), CHANGES, "changes", None),
+        (SkipResource("not_supported", outcome="unsupported", status=404), CHANGES, "changes", None),
+        (RetryLater("server_error", status=500), CHANGES, "changes", None),
+    ],
+)
+def test_a_refused_question_is_asked_in_other_words(
+    error: PortalError, query: str, mode: Any, expected: Reworded | None
+) -> None:
+    def ask(pages: int) -> Reworded | None:
+        return decide.rewording(
+            error,
+            resource_type="Condition",
+            query=query,
+            mode=mode,
+            pages=pages,
+            profile=load_registry()["generic"],
+        )
+
+    assert ask(0) == expected
+    assert ask(1) is None, "a page was given: the question was understood"
+
+
+@pytest.mark.parametrize(
+    ("expires", "idle", "anew"),
+    [
+        (False, 86_400.0, False),
+        (True, None, False),
+        (True, 0.0, False),
+        (True, 30.0, False),
+        (True, 61.0, True),
+        (True, 86_400.0, True),
+    ],
+)
+def test_where_a_resumed_step_begins(*, expires: bool, idle: float | None, anew: bool) -> None:
+    assert decide.begins_anew(expires=expires, idle_seconds=idle) is anew

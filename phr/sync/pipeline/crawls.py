@@ -29,20 +29,16 @@ def bases(planned: Iterable[PlanStep], *, allowed: str) -> dict[str, bytes]:
     }
 
 
-def since(
-    crawls: Mapping[str, Crawl], *, basis: Mapping[str, bytes], profile: Profile, now: datetime
-) -> dict[str, str]:
+def since(crawls: Mapping[str, Crawl], *, profile: Profile, now: datetime) -> dict[str, str]:
     """Return by type the instant since which changes are to be asked for; a type that is due whole is not there.
 
-    Due whole is what was asked or allowed differently the last time, and everything from time to time: what was
+    ``crawls``: of types of which the same was asked and allowed. From time to time all is due whole: what was
     deleted shows in a full crawl alone, and so does what changed where only dates of making are known.
     """
     return {
         name: crawl.instant
         for name, crawl in crawls.items()
-        if not crawl.whole
-        and bytes(crawl.basis) == basis.get(name)
-        and now - crawl.full_at < full_every(name, profile=profile)
+        if not crawl.whole and now - crawl.full_at < full_every(name, profile=profile)
     }
 
 

@@ -80,15 +80,16 @@ def _planned(work: Work, *, profile: Profile) -> list[Step]:
         capability=_capability(work),
         patient_id=work.source.patient_fhir_id,
         standing=standing,
-        with_status={name for name, crawl in known.items() if crawl.with_status},
         now=now,
     )
-    planned = make()
     # What a person consents to at the portal, by ticking boxes there, need not show in the scopes.
     allowed = " ".join((profile.id, grant.obtained_at.isoformat(), *sorted(grant.scope.split())))
-    basis = crawls.bases(planned, allowed=allowed)
-    if not work.run.full:
-        planned = make(since=crawls.since(known, basis=basis, profile=profile, now=now))
+    basis = crawls.bases(make(), allowed=allowed)
+    told = {name: crawl for name, crawl in known.items() if bytes(crawl.basis) == basis.get(name)}
+    planned = make(
+        since={} if work.run.full else crawls.since(told, profile=profile, now=now),
+        with_status={name for name, crawl in told.items() if crawl.with_status},
+    )
     return [
         Step(
             person_id=work.sight.person_id,

@@ -1,7 +1,10 @@
+import json
+from typing import Any
+
 import pytest
 
 from connectors.errors import BadReply, PortalError, Reauthorize, RetryLater, SkipResource
-from connectors.fhir.failure import Kind, failure, wait_seconds
+from connectors.fhir.failure import Kind, StatusRequired, failure, wait_seconds
 from connectors.fhir.outcome import Issues, read_issues
 from connectors.profile import ErrorRule
 
@@ -146,3 +149,34 @@ def test_a_busy_portal_that_does_not_say_how_long_is_left_alone_for_a_minute() -
     unwell = failure(status=503, headers={})
     assert isinstance(unwell, RetryLater)
     assert unwell.after is None
+
+
+@pytest.mark.parametrize(
+    ("issue", "wanted"),
+    [
+        ({"code": "required", "diagnostics": "The parameter status is missing"}, True),
+        ({"code": "invalid", "details": {"text": "clinical-status must be given"}}, True),
+        ({"code": "required", "expression": ["Goal.lifecycle-status"]}, True),
+        ({"code": "required", "location": ["status"]}, True),
+        ({"code": "required", "diagnostics": "HTTP status code 400"}, False),
+        ({"code": "required", "diagnostics": "statusReason is missing"}, False),
+        ({"code": "required", "diagnostics": "category is missing"}, False),
+        ({"severity": "warning", "code": "required", "diagnostics": "status"}, False),
+    ],
+)
+def test_a_search_that_lacks_a_status_may_be_asked_with_all_of_them(
+    issue: dict[str, object], *, wanted: bool
+) -> None:
+    body = json.dumps({"resourceType": "OperationOutcome", "issue": [{"severity": "error", **issue}]})
+    issues = read_issues(body.encode())
+
+    def meant(status: int = 400, kind: Kind = "search", **how: Any) -> bool:
+        error = failure(status=status, headers={}, issues=issues, kind=kind, **how)
+        return isinstance(error, StatusRequired)
+
+    assert meant() is wanted
+    assert meant(422) is wanted
+    assert not meant(kind="read")
+    assert not meant(403)
+    # A profile knows better than a word.
+    assert not meant(rules=(ErrorRule(status=400, meaning="refused"),))
