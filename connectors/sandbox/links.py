@@ -1,16 +1,16 @@
 """The links of a Bundle, as a vendor writes them (PURE)."""
 
+from collections.abc import Sequence
 from typing import Final
 from urllib.parse import urlencode, urlsplit
 
 from connectors.profile import Server
-from connectors.sandbox.search import Params
 
 # What a server behind a proxy takes itself for.
 INNER_HOST: Final = "https://inner.sandbox.invalid"
 
 
-def link(server: Server, base_url: str, path: str, params: Params, *, own: bool = False) -> str:
+def link(server: Server, base_url: str, path: str, params: Sequence[tuple[str, str]], *, own: bool = False) -> str:
     """Write the address of a page of `path`; `own`: it is that of the page itself."""
     parts = urlsplit(base_url)
     origin = INNER_HOST if own and server.foreign_self else f"{parts.scheme}://{parts.netloc}"
