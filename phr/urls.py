@@ -35,6 +35,7 @@ record: list[URLPattern | URLResolver] = [
     path("visits/<uuid:visit_id>/", timeline.visit, name="visit"),
     path("sources/", sources.sources, name="sources"),
     path("sources/connect/", connect.search, name="connect"),
+    path("sources/connect/address/", connect.address, name="connect_address"),
     path("sources/connect/<int:portal_id>/", connect.portal, name="connect_portal"),
     path("sources/connect/<int:portal_id>/begin/", connect.begin, name="connect_begin"),
     path("sources/connect/waiting/<uuid:attempt_id>/", connect.waiting, name="connect_waiting"),

@@ -77,8 +77,8 @@ def place_key(*, city: str, state: str, postal_code: str) -> str:
 def search_words(listing: Listing) -> list[str]:
     """Return every word that a listing is found by, without repetition.
 
-    A state goes by its name, and by its letters after "=": two letters begin too many other words. The vendor
-    goes by its id after "@".
+    A state goes by its name, and by its letters after "=": two letters begin too many other words. A postal code
+    goes after "#", and the vendor by its id after "@".
     """
     state = listing.state or state_of_postal(postal5(listing.postal_code))
     found = dict.fromkeys(words_of(listing.name))
@@ -93,7 +93,7 @@ def search_words(listing: Listing) -> list[str]:
     elif state:
         kept += words_of(state)
     if listing.postal_code:
-        kept.append(postal5(listing.postal_code) or key_of(listing.postal_code).replace(" ", ""))
+        kept.append("#" + (postal5(listing.postal_code) or key_of(listing.postal_code).replace(" ", "")))
     kept.append(f"@{listing.vendor}")
     return list(dict.fromkeys(filter(None, kept)))
 

@@ -125,3 +125,9 @@ def _cities() -> dict[str, tuple[str, ...]]:
 def states_of_city(name: str) -> tuple[str, ...]:
     """Return the two letters of every state with a larger city of this name, written without punctuation."""
     return _cities().get(name.casefold(), ())
+
+
+def place_of(*, city: str, state: str, postal_code: str) -> str:
+    """Return a place in the words of a line: "Cambridge, MA 02139"; a state alone by its whole name."""
+    named = state if city or postal_code else STATES.get(state, state)
+    return ", ".join(filter(None, (city, " ".join(filter(None, (named, postal_code))))))

@@ -31,3 +31,30 @@ class PortalChoice:
     """What will be asked for, as FHIR types; the web has the words."""
     keeps_access: bool = True
     """True when a refresh token will be asked for."""
+    brand_id: int | None = None
+    """The name that was chosen in the directory; None for the portal itself."""
+    parent: str = ""
+    """Whom it belongs to, where that is another name."""
+    others: tuple[str, ...] = ()
+    """The first further places of it, or further names within it, at the same endpoint."""
+    others_more: int = 0
+    """How many there are beyond those."""
+    host: str = ""
+    """The host of its endpoint, where nothing else tells it from another line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What the directory answers to a search, and how it read what was typed."""
+
+    portals: tuple[PortalChoice, ...] = ()
+    more: bool = False
+    """True when further portals answer as well."""
+    meant: tuple[tuple[str, str], ...] = ()
+    """(as typed, as read): nothing is written as it was typed."""
+    left_out: tuple[str, ...] = ()
+    """Words that no portal has together with the others."""
+    by_state: tuple[tuple[str, str], ...] = ()
+    """(a place, its state): no portal says the place; those of the state are shown."""
+    address: str = ""
+    """What was typed, where that is the address of an endpoint and no name."""

@@ -41,6 +41,7 @@ RECORD: Final = {
     "quarantine": Row(("source",)),
     "source_calls": Row(("source",), least=Role.CAREGIVER),
     "connect": Row(least=Role.CAREGIVER),
+    "connect_address": Row(least=Role.CAREGIVER, get=405, post=400),
     "connect_portal": Row(("portal",), least=Role.CAREGIVER),
     "connect_begin": Row(("portal",), least=Role.CAREGIVER, get=405, post=502),
     # A journey is its user's alone, whoever else may see the record.

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from connectors.errors import Denied, PortalError
 from phr.accounts.access import Role
 from phr.core.network import documents, egress
-from phr.sources import asking, directory
+from phr.sources import asking, directory, portals
 from phr.sources.flows import confirm as confirming
 from phr.sources.flows import pasted
 from phr.sources.flows.begin import UnknownPortal
@@ -28,16 +28,27 @@ from phr.web.outcomes import BEGIN_FAILED, BEGIN_IMPOSSIBLE, BEGIN_REFUSED, PAST
 from phr.web.policy import may_leave, may_post_to
 from phr.web.words import asks
 
-TEXT_MAX: Final = 100
+# A name is shorter; an address may be pasted in place of one.
+TEXT_MAX: Final = 500
 
 
 @require_safe
 @person_view(needs=Role.CAREGIVER)
 def search(request: PersonRequest) -> HttpResponse:
     """Search the directory by name, place or brand; the page or, for typing, the list alone."""
-    text = request.GET.get("q", "").replace("\x00", "")[:TEXT_MAX].strip()
-    context = {"portals": directory.search(sight=request.sight, text=text), "q": text, "section": "sources"}
-    return render(request, "connect/_portals.html" if request.htmx else "connect/search.html", context)
+    return _search_page(request, request.GET.get("q", ""))
+
+
+@require_POST
+@person_view(needs=Role.CAREGIVER)
+def address(request: PersonRequest) -> HttpResponse:
+    """Take an address in place of a name: the portal there, vouched for by nobody."""
+    text = request.POST.get("address", "")
+    try:
+        there = portals.typed_portal(url=text[:TEXT_MAX])
+    except portals.BadAddress as error:
+        return _search_page(request, text, fault=str(error), status=400)
+    return redirect("connect_portal", request.sight.person_id, there.pk)
 
 
 @require_safe
@@ -182,8 +193,21 @@ def confirm(request: PersonRequest, attempt_id: UUID) -> HttpResponse:
     return render(request, "connect/confirm.html", context, status=400 if request.method == "POST" else 200)
 
 
+def _search_page(request: PersonRequest, text: str, *, fault: str = "", status: int = 200) -> HttpResponse:
+    text = text.replace("\x00", "")[:TEXT_MAX].strip()
+    context = {
+        "found": directory.search(sight=request.sight, text=text),
+        "q": text,
+        "fault": fault,
+        "section": "sources",
+    }
+    template = "connect/_portals.html" if request.htmx else "connect/search.html"
+    return render(request, template, context, status=status)
+
+
 def _choice(request: PersonRequest, portal_id: int) -> PortalChoice:
-    found = directory.choice(sight=request.sight, portal_id=portal_id)
+    brand = _number(request.POST.get("brand", "") or request.GET.get("brand", ""))
+    found = directory.choice(sight=request.sight, portal_id=portal_id, brand_id=brand)
     if found is None:
         raise Http404
     return found
@@ -205,7 +229,7 @@ def _portal_page(
         "request_text": asking.request_text(portal_id=chosen.id) if chosen.lack or fault else "",
         "journey": journey,
         "fault": fault,
-        "brand": _number(request.POST.get("brand", "") or request.GET.get("brand", "")) or "",
+        "brand": chosen.brand_id or "",
         "section": "sources",
     }
     return may_leave(render(request, "connect/portal.html", context, status=status))
