@@ -93,10 +93,5 @@ def test_the_tests_of_a_profile_are_counted_from_the_generated_list() -> None:
         "| --- | --- | --- | --- |\n"
         "| acme_one | 12 | exports, launches | 2 |\n"
         "| acme_two | 9 | none | 0 |\n"
-        "\n"
-        "| profile | fact | says | without it |\n"
-        "| --- | --- | --- | --- |\n"
-        "| acme_one | search.queries.CarePlan | category=a\\|b | full_sync_is_complete |\n"
-        "| acme_one | errors[0] | status 500, meaning refused | one_type_refused |\n"
     )
     assert conformance_tests(listed) == {"acme_one": 14, "acme_two": 9}
