@@ -25,7 +25,6 @@ _SHAPES: Final = (
     "queries",
     "without_patient",
     "counts",
-    "last_updated",
     "created",
     "skip",
     "revinclude_provenance",
@@ -165,6 +164,8 @@ def _everything(search: Search) -> Iterator[Fault]:
         for key in _SHAPES:
             if getattr(search, key):
                 yield f"search.{key}", "shapes searches, but search.everything asks for none"
+        if set(search.last_updated) - {"Patient"}:
+            yield "search.last_updated", "is not of the Patient, for whom alone search.everything asks"
 
 
 def _queries(search: Search) -> Iterator[Fault]:
