@@ -1,6 +1,7 @@
 """How much a portal answers: requests a minute, documents a day, by the portal's own clock."""
 
 import math
+import threading
 from collections import Counter, deque
 from collections.abc import Callable
 from datetime import datetime
@@ -22,6 +23,8 @@ class Limits:
         self._server = server
         self._clock = clock
         self._answers = Answers(server)
+        # Requests are answered in several threads, and each counts.
+        self._lock = threading.Lock()
         self._answered: deque[float] = deque()
         self._documents: Counter[tuple[int, str]] = Counter()
 
@@ -30,14 +33,15 @@ class Limits:
         most = self._server.requests_per_minute
         if most is None:
             return None
-        now = self._now()
-        while self._answered and self._answered[0] <= now - MINUTE:
-            self._answered.popleft()
-        if len(self._answered) < most:
-            self._answered.append(now)
-            return None
+        with self._lock:
+            now = self._now()
+            while self._answered and self._answered[0] <= now - MINUTE:
+                self._answered.popleft()
+            if len(self._answered) < most:
+                self._answered.append(now)
+                return None
+            seconds = str(max(1, math.ceil(self._answered[0] + MINUTE - now)))
         answer = self._answers.problem(429, code="throttled", text="too many requests")
-        seconds = str(max(1, math.ceil(self._answered[0] + MINUTE - now)))
         match self._server.rate_limit_answer:
             case "retry_after":
                 answer.headers.append(("Retry-After", seconds))
@@ -53,10 +57,11 @@ class Limits:
         if most is None:
             return None
         today = (int(self._now() // DAY), patient)
-        if self._documents[today] >= most:
-            return self._answers.problem(429, code="throttled", text="no more documents today")
-        self._documents[today] += 1
-        return None
+        with self._lock:
+            self._documents[today] += 1
+            if self._documents[today] <= most:
+                return None
+        return self._answers.problem(429, code="throttled", text="no more documents today")
 
     def _now(self) -> float:
         return self._clock().timestamp()

@@ -1,13 +1,16 @@
 import gc
+import io
 import json
 import socket
+import sqlite3
 from pathlib import Path
 
 import pytest
 
-from connectors.sandbox import NotLoopbackError, PortalSpec, SandboxClient, json_line, serve
+from connectors.sandbox import NotLoopbackError, Portal, PortalSpec, SandboxClient, json_line, serve
+from connectors.sandbox.database import ADDED
 from tests.connectors.sandbox.browser import CALLBACK, App, send
-from tests.connectors.sandbox.conftest import ANNA, PATIENT, standard
+from tests.connectors.sandbox.conftest import ANNA, PATIENT, Clock, standard
 from tests.connectors.sandbox.test_paging import EVERY, QUERY, matches, next_of
 
 
@@ -34,6 +37,39 @@ def test_a_restart_keeps_clients_grants_keys_and_port(tmp_path: Path) -> None:
         assert send(App(after).configuration["jwks_uri"]).json == keys
         assert send(f"{after.base_url}/Patient/anna", bearer=tokens["access_token"]).status == 200
         assert App(after).refresh(tokens).status == 200
+
+
+def test_a_state_of_an_earlier_version_is_kept(tmp_path: Path) -> None:
+    with serve([spec()], state_dir=tmp_path) as running:
+        before = running.portals[0]
+        tokens = App(before).connect()
+    with sqlite3.connect(tmp_path / "mercy.sqlite3") as held:
+        for table, columns in ADDED.items():
+            for column in columns:
+                held.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
+    held.close()
+    with serve([spec()], state_dir=tmp_path) as running:
+        after = running.portals[0]
+        assert after.as_dict() == before.as_dict()
+        assert send(f"{after.base_url}/Patient/anna", bearer=tokens["access_token"]).status == 200
+        assert App(after).refresh(tokens).status == 200
+
+
+def test_a_portal_without_a_file_answers_without_a_socket(clock: Clock) -> None:
+    portal = Portal(spec(), state=None, clock=clock)
+    portal.bind("https://portal.example")
+    status: list[str] = []
+    environ = {
+        "REQUEST_METHOD": "GET",
+        "PATH_INFO": "/fhir/metadata",
+        "QUERY_STRING": "",
+        "wsgi.input": io.BytesIO(),
+    }
+    body = b"".join(portal(environ, lambda line, _headers: status.append(line)))
+    assert status == ["200 OK"]
+    assert json.loads(body)["implementation"]["url"] == "https://portal.example/fhir"
+    assert portal.database.path is None
+    assert portal.oauth.key is Portal(spec(), state=Path(":memory:"), clock=clock).oauth.key
 
 
 def test_a_crawl_goes_on_after_a_restart(tmp_path: Path) -> None:
