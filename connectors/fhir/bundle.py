@@ -62,6 +62,18 @@ class Page(msgspec.Struct, frozen=True):
     made_at: str = ""
     instant: str = ""
 
+    def matched(self, resource_type: str = "") -> int:
+        """Count the entries that the query itself found, apart from what came along with them.
+
+        Where the server does not say why an entry is there, those of `resource_type` count, which is what was
+        searched for, and those whose type cannot be read; "" counts all.
+        """
+        wanted = {"", resource_type}
+        return sum(
+            entry.mode == "match" or (not entry.mode and (not resource_type or entry.resource_type in wanted))
+            for entry in self.entries
+        )
+
     def __repr__(self) -> str:
         """Counts only: the next link holds search values, the entries a record."""
         return f"Page({len(self.entries)} entries, next={self.next_url is not None}, total={self.total})"

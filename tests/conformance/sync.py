@@ -151,7 +151,7 @@ class Sync:
             seen.add(url)
             reached = self._app.clock()
             line.pages += 1
-            line.matched += sum(_is_match(entry, step) for entry in page.entries)
+            line.matched += page.matched(step.resource_type if step.kind == "search" else "")
             if page.total is not None and self._app.profile.search.total == "result":
                 line.claimed = page.total
             done = decide.after_page(
@@ -247,8 +247,3 @@ class Sync:
 
 def _go_on() -> None:
     """Do not pause."""
-
-
-def _is_match(entry: Entry, step: PlanStep) -> bool:
-    """Say whether an entry counts as found. Where the server does not say why it is there, its type does."""
-    return entry.mode == "match" or (not entry.mode and entry.resource_type == step.resource_type)

@@ -129,7 +129,9 @@ def _answered(
         _settle(work, step=step, verdict=decide.after_error(error, attempts=step.attempts, pages=step.pages))
         return
     current.seen.add(current.url)
-    matched = step.matched + sum(entry.mode in {"", "match"} for entry in page.entries)
+    # What came along would otherwise make up for what is missing.
+    searched = step.resource_type if step.kind == Step.Kind.SEARCH else ""
+    matched = step.matched + page.matched(searched)
     verdict = decide.after_page(
         next_url=page.next_url,
         seen_urls=frozenset(current.seen),

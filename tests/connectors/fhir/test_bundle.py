@@ -171,6 +171,31 @@ def test_the_next_link(url: str, expected: str | None, *, broken: bool) -> None:
 
 
 @pytest.mark.parametrize(
+    ("modes", "searched", "expected"),
+    [
+        pytest.param(("match", "match", "include"), "Goal", 2, id="said"),
+        pytest.param(("", "", ""), "Goal", 2, id="not_said"),
+        pytest.param(("", "", ""), "", 3, id="not_said_of_all_types"),
+        pytest.param(("match", "", "include"), "Goal", 2, id="said_of_some"),
+    ],
+)
+def test_what_came_along_is_not_counted(modes: tuple[str, ...], searched: str, expected: int) -> None:
+    types = ("Goal", "Goal", "Provenance")
+    entries = b",".join(
+        b'{"resource":{"resourceType":"%s","id":"%d"}%s}'
+        % (kind.encode(), number, b',"search":{"mode":"%s"}' % mode.encode() if mode else b"")
+        for number, (kind, mode) in enumerate(zip(types, modes, strict=True))
+    )
+    page = read_page(b'{"resourceType":"Bundle","entry":[%s]}' % entries, base_url=BASE)
+    assert page.matched(searched) == expected
+
+
+def test_a_resource_that_cannot_be_read_was_found_all_the_same() -> None:
+    page = read_page(b'{"resourceType":"Bundle","entry":[{"resource":{"id":5}}]}', base_url=BASE)
+    assert page.matched("Goal") == 1
+
+
+@pytest.mark.parametrize(
     ("total", "expected"), [("5", 5), ("0", 0), ("-1", None), ("null", None), ('"5"', None), ("1e9999", None)]
 )
 def test_the_total(total: str, expected: int | None) -> None:
