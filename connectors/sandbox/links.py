@@ -10,7 +10,9 @@ from connectors.profile import Server
 INNER_HOST: Final = "https://inner.sandbox.invalid"
 
 
-def link(server: Server, base_url: str, path: str, params: Sequence[tuple[str, str]], *, own: bool = False) -> str:
+def link(
+    server: Server, base_url: str, path: str, params: Sequence[tuple[str, str]], *, own: bool = False
+) -> str:
     """Write the address of a page of `path`; `own`: it is that of the page itself."""
     parts = urlsplit(base_url)
     origin = INNER_HOST if own and server.foreign_self else f"{parts.scheme}://{parts.netloc}"
