@@ -1,8 +1,10 @@
-"""The traps that other clients fell into, and the tests that pin them."""
+"""The traps that other clients fell into, and the tests that pin them: read from `traps.toml`."""
 
 from __future__ import annotations
 
+import tomllib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 
@@ -14,4 +16,9 @@ class Trap:
     test: str
 
 
-TRAPS: Final[tuple[Trap, ...]] = ()
+def _read() -> tuple[Trap, ...]:
+    found = tomllib.loads((Path(__file__).parent / "traps.toml").read_text(encoding="utf-8"))
+    return tuple(Trap(what, f"tests/{test}") for group in found.values() for what, test in group.items())
+
+
+TRAPS: Final[tuple[Trap, ...]] = _read()
