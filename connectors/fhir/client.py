@@ -6,7 +6,6 @@ portal's own base, to the hosts its profile lists for documents, and nowhere els
 
 import base64
 import binascii
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final, Literal
@@ -22,7 +21,7 @@ from connectors.fhir.clock import answered_at
 from connectors.fhir.failure import Kind, failure
 from connectors.fhir.outcome import read_issues
 from connectors.fhir.pace import Pace, shared_pace
-from connectors.fhir.query import encode_query, names_only
+from connectors.fhir.query import encode_query
 from connectors.fhir.references import relative_reference
 from connectors.profile import Profile
 from connectors.secret import Secret
@@ -31,9 +30,6 @@ from connectors.secret import Secret
 DEADLINE_SECONDS: Final = 60.0
 # In the value of a header of a profile: our client id at this portal.
 _CLIENT_ID: Final = "{client_id}"
-# Told of each call: method, path with the names of the query's parameters, status (0: no answer came), bytes
-# of the answer's body, seconds.
-Observe = Callable[[str, str, int, int, float], None]
 _FHIR_JSON: Final = frozenset({"application/fhir+json", "application/json+fhir", "application/json"})
 
 
@@ -64,13 +60,12 @@ class FhirClient:
         client_id: str = "",
         pace: Pace | None = None,
         deadline: float = DEADLINE_SECONDS,
-        observe: Observe | None = None,
     ) -> None:
         """`bearer` is asked before each request, so that a refreshed token is used at once.
 
         `client_id`: ours at this portal, for the headers that name it; without it they are not sent. `pace`:
         the portal's limiter; by default the one that all clients of this process share for the portal, where
-        the profile knows a limit. `observe` is told of every call, from the thread that made it.
+        the profile knows a limit.
         """
         self._egress = egress
         self._base_url = base_url.rstrip("/")
@@ -83,7 +78,6 @@ class FhirClient:
         }
         self._bearer = bearer
         self._deadline = deadline
-        self._observe = observe
 
     def __repr__(self) -> str:
         """Name the profile; the base may hold a practice's code."""
@@ -195,20 +189,9 @@ class FhirClient:
         token = self._bearer() if bearer else None
         if token is not None:
             headers["authorization"] = f"Bearer {token.reveal()}"
-        began = time.monotonic()
-        status = size = 0
-        try:
-            reply = self._egress.request(
-                "GET", url, headers=headers, deadline=self._deadline, max_bytes=MAX_BYTES, redirects=redirects
-            )
-            status, size = reply.status, len(reply.content)
-        except PortalError as error:
-            status = error.status or 0
-            raise
-        finally:
-            if self._observe is not None:
-                self._observe("GET", names_only(url), status, size, time.monotonic() - began)
-        return reply
+        return self._egress.request(
+            "GET", url, headers=headers, deadline=self._deadline, max_bytes=MAX_BYTES, redirects=redirects
+        )
 
     def _is_document_host(self, url: str) -> bool:
         hosts = self._profile.attachments.hosts

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from typing import Final
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import parse_qsl, quote
 
 Query = tuple[tuple[str, str], ...]
 
@@ -18,13 +18,3 @@ def encode_query(params: Iterable[tuple[str, str]]) -> str:
 def decode_query(text: str) -> Query:
     """Read what `encode_query` wrote, or what a profile says: "category=laboratory", "" for nothing."""
     return tuple(parse_qsl(text, keep_blank_values=True))
-
-
-def names_only(url: str) -> str:
-    """Return the path of an address with the names of its parameters: what of it may stand in a log.
-
-    The values search for somebody, and a text without "=" may be nothing but a value.
-    """
-    parts = urlsplit(url)
-    names = [name for piece in parts.query.split("&") for name, equals, _ in [piece.partition("=")] if equals]
-    return f"{parts.path}?{'&'.join(names)}" if names else parts.path
