@@ -132,6 +132,29 @@ def _denied(page: Page, place: Place) -> None:
     steps.consent(page, account="kasimir", allow=False)
 
 
+def _unregistrable(page: Page, place: Place) -> None:
+    _through("/registrations/", "main article a")(page, place)
+    page.fill("main input[name=client_id]", "abc")
+    page.select_option("main select[name=method]", index=0)
+    page.fill("main input[name=portal_url]", "ftp://nowhere")
+    page.click("main form.panel button.first")
+    page.wait_for_selector("main .errors")
+
+
+def _checked(page: Page, place: Place) -> None:
+    _through("/registrations/", "main article a")(page, place)
+    page.fill("main input[name=url]", page.locator("#known option").last.get_attribute("value") or "")
+    page.click("main form[action$='/test/'] button")
+    page.wait_for_load_state()
+
+
+def _not_checked(page: Page, place: Place) -> None:
+    page.goto(f"{place.base_url}/operate/portals/check/")
+    page.fill("main input[name=url]", "https://127.0.0.1:1/fhir")
+    page.click("main form.panel button.first")
+    page.wait_for_selector("[role=alert]")
+
+
 _MERGED: Final = "a.fact:has(.source-chip + .source-chip)"
 SHOTS: Final = (
     Shot("welcome", _at("/"), signed_in=False),
@@ -171,6 +194,17 @@ SHOTS: Final = (
     Shot("portal-connected", _through("{record}sources/connect/", "#portals a")),
     Shot("denied", _denied),
     Shot("callback-unknown", _at("/callback/generic/?state=made-up&code=none")),
+    Shot(
+        "source-calls",
+        _through("{record}sources/", ".actions a[href*='/sources/']", then="a[href$='/calls/']"),
+    ),
+    Shot("operate", _at("/operate/")),
+    Shot("registrations", _at("/registrations/")),
+    Shot("registrations-guide", _through("/registrations/", "main a.choice")),
+    Shot("registrations-known", _through("/registrations/", "main article a")),
+    Shot("registrations-wrong", _unregistrable),
+    Shot("check-portal", _checked),
+    Shot("check-portal-wrong", _not_checked),
     Shot("people", _at("/people/")),
     Shot("people-wrong", _wrong_birth_date),
     Shot("account", _at("/account/")),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,7 +9,7 @@ from connectors import scopes
 from connectors.profile import Profile
 from connectors.smart import redirects
 
-NOT_FOUND: Final = "not found in anything published"
+NOT_FOUND: Final = "Not found in anything published"
 
 _METHODS: Final = {
     "private_key_jwt": "a key pair (private_key_jwt): the vendor gets our public key, and no secret is shared",
@@ -28,8 +27,16 @@ _WAYS: Final = {
     "self_service": "self-service: anybody registers, in minutes",
     "manual": "by request: somebody at the vendor has to act",
     "closed": "closed: no new apps",
-    "": NOT_FOUND,
+    "": "",
 }
+_ANOTHER: Final = (
+    "Register any https address that you control instead (it need not be reachable), and let people paste the address "
+    "that their browser ends on."
+)
+_TO_THE_LETTER: Final = (
+    "The redirect URI must be the same to the letter. A portal that finds a difference shows its own error page, and "
+    "the person never comes back."
+)
 _STATUS: Final = {
     "documented": "read about and never tried: expect surprises, and tell us of them",
     "sandbox": "tried in the vendor's own sandbox",
@@ -54,13 +61,28 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A heading, what stands under it in sentences, and its facts."""
+    """A heading, what stands under it in sentences, its facts, and the names of those that were not found."""
 
     title: str
     slug: str
     sentences: tuple[str, ...] = ()
     lines: tuple[Line, ...] = ()
+    unknown: tuple[str, ...] = ()
     numbered: bool = False
+
+    @classmethod
+    def of(
+        cls, title: str, slug: str, *lines: Line, sentences: tuple[str, ...] = (), numbered: bool = False
+    ) -> Section:
+        """Make a section of facts, of which those without a text were not found."""
+        return cls(
+            title=title,
+            slug=slug,
+            sentences=sentences,
+            lines=tuple(line for line in lines if line.text),
+            unknown=tuple(line.label for line in lines if not line.text),
+            numbered=numbered,
+        )
 
 
 def guide(*, profile: Profile, redirect_uri: str, launch_url: str, jwks_url: str) -> tuple[Section, ...]:
@@ -71,6 +93,11 @@ def guide(*, profile: Profile, redirect_uri: str, launch_url: str, jwks_url: str
     return (
         _register(profile),
         _enter(profile, redirect_uri=redirect_uri, launch_url=launch_url, jwks_url=jwks_url),
+        Section(
+            title="Where redirect URIs go wrong",
+            slug="slips",
+            sentences=slips(profile=profile, redirect_uri=redirect_uri),
+        ),
         _try(profile),
         _expect(profile),
         _read(profile),
@@ -78,8 +105,17 @@ def guide(*, profile: Profile, redirect_uri: str, launch_url: str, jwks_url: str
 
 
 def slips(*, profile: Profile, redirect_uri: str) -> tuple[str, ...]:
-    """Return what usually goes wrong with a redirect URI, and what will go wrong with this one here (PURE)."""
-    return tuple(_slips(profile, redirect_uri))
+    """Return what this vendor will not take in a redirect URI, and what is usually got wrong with it (PURE)."""
+    refused = redirects.problems(redirect_uri=redirect_uri, profile=profile)
+    return (
+        *refused,
+        *((_ANOTHER,) if refused else ()),
+        _TO_THE_LETTER,
+        *(
+            f"{address} is another one: {slip}."
+            for address, slip in redirects.slips(redirect_uri=redirect_uri)
+        ),
+    )
 
 
 def markdown(*, profile: Profile, sections: tuple[Section, ...]) -> str:
@@ -90,6 +126,7 @@ def markdown(*, profile: Profile, sections: tuple[Section, ...]) -> str:
         mark = "1." if section.numbered else "*"
         parts += ["\n".join(f"{mark} {text}" for text in section.sentences)] if section.sentences else []
         parts += ["\n".join(_marked(line) for line in section.lines)] if section.lines else []
+        parts += [f"{NOT_FOUND}: {', '.join(section.unknown)}."] if section.unknown else []
     return "\n\n".join(parts) + "\n"
 
 
@@ -100,18 +137,16 @@ def _marked(line: Line) -> str:
 
 def _register(profile: Profile) -> Section:
     told = profile.guide
-    return Section(
-        title="Register",
-        slug="register",
-        numbered=True,
+    return Section.of(
+        "Register",
+        "register",
+        Line("Where", told.registration_url, url=True),
+        Line("How", _WAYS[told.registration]),
+        Line("Approval", told.approval),
+        Line("Cost", told.cost),
+        Line("Terms", told.legal),
         sentences=told.steps,
-        lines=(
-            Line("Where", told.registration_url or NOT_FOUND, url=bool(told.registration_url)),
-            Line("How", _WAYS[told.registration]),
-            Line("Approval", told.approval or NOT_FOUND),
-            Line("Cost", told.cost or NOT_FOUND),
-            Line("Terms", told.legal or NOT_FOUND),
-        ),
+        numbered=True,
     )
 
 
@@ -122,46 +157,27 @@ def _enter(profile: Profile, *, redirect_uri: str, launch_url: str, jwks_url: st
     if "private_key_jwt" in profile.auth.clients:
         lines.append(Line("Address of our public keys (JWKS)", jwks_url, code=True))
     lines.append(Line("Scopes", scopes.requested(profile=profile), code=True))
-    return Section(
-        title="What to enter there",
-        slug="enter",
-        sentences=(
-            *(f"The app proves itself with {_METHODS[way]}." for way in profile.auth.clients[:1]),
-            *(f"Or with {_METHODS[way]}." for way in profile.auth.clients[1:]),
-            *slips(profile=profile, redirect_uri=redirect_uri),
-        ),
-        lines=tuple(lines),
-    )
-
-
-def _slips(profile: Profile, redirect_uri: str) -> Iterator[str]:
+    first, *others = profile.auth.clients
+    ways = [
+        f"The app proves itself with {_METHODS[first]}.",
+        *(f"Or with {_METHODS[way]}." for way in others),
+    ]
     if profile.guide.redirect_uri:
-        yield profile.guide.redirect_uri
-    refused = redirects.problems(redirect_uri=redirect_uri, profile=profile)
-    yield from refused
-    if refused:
-        yield (
-            "Register any https address that you control instead (it need not be reachable), and let people paste the "
-            "address that their browser ends on."
-        )
-    usual = "; ".join(f"{address} ({slip})" for address, slip in redirects.slips(redirect_uri=redirect_uri))
-    yield (
-        "The redirect URI must be the same to the letter. A portal that finds a difference shows its own error page, "
-        f"and the person never comes back. Not the same are: {usual}."
-    )
+        ways.append(profile.guide.redirect_uri)
+    return Section.of("What to enter there", "enter", *lines, sentences=tuple(ways))
 
 
 def _try(profile: Profile) -> Section:
-    logins = [
-        Line(each.note or "Test log-in", f"{each.username} / {each.password}", code=True)
-        for each in profile.guide.test_logins
-    ]
     sandbox = profile.addresses.sandbox
-    return Section(
-        title="Try it",
-        slug="try",
+    return Section.of(
+        "Try it",
+        "try",
+        Line("Sandbox", sandbox, code=True),
+        *(
+            Line(each.note or "Test log-in", f"{each.username} / {each.password}", code=True)
+            for each in profile.guide.test_logins
+        ),
         sentences=("The vendor's sandbox holds made-up patients. Try there first.",) if sandbox else (),
-        lines=(Line("Sandbox", sandbox or NOT_FOUND, code=bool(sandbox)), *logins),
     )
 
 
@@ -169,7 +185,7 @@ def _expect(profile: Profile) -> Section:
     told, lives = profile.guide, profile.refresh
     lines = [
         Line("How far it was tried", _STATUS[profile.status]),
-        *(Line("It can begin so", _FLOWS[flow]) for flow in profile.auth.flows),
+        Line("Ways to begin", "; ".join(_FLOWS[flow] for flow in profile.auth.flows)),
         Line("Access", _REFRESH[lives.style]),
     ]
     if lives.lifetime_days:
@@ -178,27 +194,28 @@ def _expect(profile: Profile) -> Section:
         lines.append(Line("Consent ends", f"after {lives.idle_days} days without a sync"))
     if profile.limits.requests_per_minute:
         lines.append(Line("Limit", f"{profile.limits.requests_per_minute} requests a minute"))
-    lines += [
-        Line("Bulk export", told.bulk or NOT_FOUND),
-        Line("Patient/$everything", told.everything or NOT_FOUND),
-        Line("EHI export", told.ehi_export or NOT_FOUND),
-        Line(
-            "List of portals", told.endpoint_list or NOT_FOUND, url=told.endpoint_list.startswith("https://")
-        ),
-        Line("Access tokens", told.token_format or NOT_FOUND),
-        Line("CORS, which only apps in a browser need", told.cors or NOT_FOUND),
-        Line("Answers in the address's fragment, likewise", _yes_no(told.fragment)),
-    ]
-    return Section(title="What to expect", slug="expect", sentences=told.notes, lines=tuple(lines))
+    return Section.of(
+        "What to expect",
+        "expect",
+        *lines,
+        Line("Bulk export", told.bulk),
+        Line("Patient/$everything", told.everything),
+        Line("EHI export", told.ehi_export),
+        Line("List of portals", told.endpoint_list, url=told.endpoint_list.startswith("https://")),
+        Line("Access tokens", told.token_format),
+        Line("CORS, for apps in a browser", told.cors),
+        Line("Answers in the fragment, for apps in a browser", _yes_no(told.fragment)),
+        sentences=told.notes,
+    )
 
 
 def _read(profile: Profile) -> Section:
-    return Section(
-        title="Where this comes from",
-        slug="sources",
-        lines=tuple(Line("Documentation", url, url=True) for url in profile.documentation),
+    return Section.of(
+        "Where this comes from",
+        "sources",
+        *(Line("Documentation", url, url=True) for url in profile.documentation),
     )
 
 
 def _yes_no(value: bool | None) -> str:  # noqa: FBT001 - the value itself
-    return NOT_FOUND if value is None else "offered" if value else "not offered"
+    return "" if value is None else "offered" if value else "not offered"

@@ -56,6 +56,7 @@ class CallLine:
     at_iso: str
     method: str
     path: str
+    """Below the portal's base; elsewhere from the root."""
     parameters: tuple[str, ...]
     origin: str
     """"" where it went to the portal's own host."""
@@ -126,7 +127,7 @@ def _line(call: Call, *, base_url: str) -> CallLine:
         at_text=date_format(at, "j M Y, H:i:s"),
         at_iso=at.isoformat(),
         method=call.method,
-        path=call.path,
+        path=_below(call, base_url=base_url),
         parameters=tuple(str(name) for name in call.parameters),
         origin="" if base_url.startswith(call.origin) else call.origin,
         answer=answer,
@@ -135,6 +136,12 @@ def _line(call: Call, *, base_url: str) -> CallLine:
         took_text=_took(call.milliseconds),
         purpose=str(Call.Purpose(call.purpose).label),
     )
+
+
+def _below(call: Call, *, base_url: str) -> str:
+    """Return the path below the portal's base, which every question would repeat; elsewhere the whole of it."""
+    whole = f"{call.origin}{call.path}"
+    return whole.removeprefix(base_url) if whole.startswith(f"{base_url}/") else call.path
 
 
 def _answer(call: Call) -> tuple[str, Literal["good", "warn", "high"]]:
