@@ -74,6 +74,8 @@ def sandbox_command(*, announce: Path, state: Path, base_url: str) -> tuple[str,
     return (
         *(*MANAGE, "sandbox", "--demo", "--announce", str(announce), "--state", str(state)),
         *("--redirect-uri", f"{base_url}/callback/{{vendor}}/"),
+        # For trying the pasted way back: an address that nobody answers at.
+        *("--redirect-uri", "https://phr.invalid/callback/{vendor}/"),
     )
 
 

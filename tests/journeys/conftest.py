@@ -44,6 +44,7 @@ class Demo:
         self.url: str = run["url"]
         assert f"Open {self.url}/" in self._up.said
         assert f"{demo.EMAIL} and {demo.PASSWORD}" in self._up.said
+        self.portals: dict[str, dict[str, Any]] = {portal["slug"]: portal for portal in run["portals"]}
         portals = {urlsplit(portal["base_url"]).netloc for portal in run["portals"]}
         self.hosts = frozenset({urlsplit(self.url).netloc, *portals})
 

@@ -44,7 +44,7 @@ def launch(request: SignedInRequest, slug: str) -> HttpResponse:
     if request.method != "POST":
         return _page(request, there, people)
     chosen = request.POST.get("person", "")
-    form = PersonForm(request.POST) if chosen == NEW else None
+    form = PersonForm(request.POST, use_required_attribute=False) if chosen == NEW else None
     if form is not None and form.is_valid():
         sight = access.create_person(user=request.user, **form.cleaned_data)
     elif form is not None or not chosen:
@@ -91,13 +91,14 @@ def _page(
     fault: str = "",
     status: int = 200,
 ) -> HttpResponse:
-    # Nobody is chosen for anybody: the wrong record would fill with somebody else's chart.
+    # Of several nobody is chosen: the wrong record would fill with somebody else's chart.
     only = people[0].person_id if len(people) == 1 else None
     context = {
         "portal": there.portal,
         "people": people,
         "chosen": chosen or (None if form is not None else only),
-        "form": form or PersonForm(),
+        # Asked for with a new record alone, which a browser cannot know.
+        "form": form or PersonForm(use_required_attribute=False),
         "new": form is not None or not people,
         "iss": there.iss,
         "launch": there.value,
