@@ -29,8 +29,11 @@ from phr.sync import schedule
 log = logging.getLogger(__name__)
 
 BUDGET_SECONDS: Final = 30.0
-# A server that is down for a night is there in the morning; one that refuses a second export has the first to end.
+# A server that is down for a night is there in the morning.
 _TRIES: Final = 14
+# One that refuses a second export of ours has the first to end, or to forget: it may be one whose address died with the
+# worker that began it, and then nobody can end it from here.
+_TURN: Final = timedelta(days=3)
 _RESTARTS: Final = 3
 _CRASHES: Final = 3
 # Without a word of the server: first soon, then ever slower, and never rarer than that.
@@ -81,6 +84,10 @@ def work(
     except lease.Fenced:
         log.warning("export connection %s: another worker has taken over", connection_id)
         return Outcome.BUSY
+    except KeyboardInterrupt:
+        with job.commit():
+            lease.release(claimed, due_at=clock())
+        raise
     except Exception:
         # Ours, not the server's: say so loudly, and do not let it take the worker's time for ever.
         with suppress(lease.Fenced):
@@ -305,7 +312,10 @@ def _close(job: Job, export: Export, state: Export.State, reason: str) -> None:
 def _put_off(job: Job, export: Export, error: RetryLater) -> Verdict:
     """Try again later; after enough of that the export failed."""
     export.attempts += 1
-    if export.attempts >= _TRIES:
+    tried = export.attempts >= _TRIES
+    if export.state == State.QUEUED and error.code == "rate_limited":
+        tried = job.clock() - export.created_at > _TURN
+    if tried:
         _close(job, export, State.FAILED, error.code)
         return Verdict.OVER
     export.reason = error.code
