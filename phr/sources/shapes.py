@@ -25,6 +25,8 @@ class PortalChoice:
     """True when a professional can sign in there and choose a patient."""
     registers_itself: bool = False
     """True when phr will ask the portal to register it on the way: nobody vouches for such an address."""
+    pasted: bool = False
+    """True when nobody is sent back: the address that the browser ends on is pasted."""
     connected: bool = False
     """True when this person already has a source there."""
     resource_types: tuple[str, ...] = ()

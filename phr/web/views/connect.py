@@ -79,11 +79,11 @@ def begin(request: PersonRequest, portal_id: int) -> HttpResponse:
     except UnknownPortal:
         raise Http404 from None
     except Denied:
-        return _portal_page(request, chosen, fault=str(BEGIN_REFUSED), status=502)
+        return _portal_page(request, chosen, fault=str(BEGIN_REFUSED), ask=True, status=502)
     except PortalError:
         return _portal_page(request, chosen, fault=str(BEGIN_FAILED), status=502)
     except (NotRegistered, BadRegistration):
-        return _portal_page(request, chosen, fault=str(BEGIN_IMPOSSIBLE), status=409)
+        return _portal_page(request, chosen, fault=str(BEGIN_IMPOSSIBLE), ask=True, status=409)
 
 
 @require_POST
@@ -214,7 +214,7 @@ def _choice(request: PersonRequest, portal_id: int) -> PortalChoice:
 
 
 def _portal_page(
-    request: PersonRequest, chosen: PortalChoice, *, fault: str = "", status: int = 200
+    request: PersonRequest, chosen: PortalChoice, *, fault: str = "", ask: bool = False, status: int = 200
 ) -> HttpResponse:
     with request.sight.open():
         journey = pasted.open_journey(
@@ -223,10 +223,12 @@ def _portal_page(
             session_key=session_key(request),
             now=timezone.now(),
         )
+    # Whoever runs this server can mend these; that the portal starts apps alone, nobody here can.
+    ask = ask or chosen.lack not in {"", "only_from_there"}
     context = {
         "portal": chosen,
         "asks": asks(chosen.resource_types),
-        "request_text": asking.request_text(portal_id=chosen.id) if chosen.lack or fault else "",
+        "request_text": asking.request_text(portal_id=chosen.id) if ask else "",
         "journey": journey,
         "fault": fault,
         "brand": chosen.brand_id or "",
