@@ -31,10 +31,13 @@ _DOCUMENTS: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """`patient`: the id; `long`: the type of which there is more than a page; `resources`: everything."""
+    """`patient`: the id; `long`: the type of which there is more than a page, and `many` how many; `resources`:
+    everything.
+    """
 
     patient: str
     long: str
+    many: int
     resources: tuple[Resource, ...]
 
     def texts(self) -> list[bytes]:
@@ -54,7 +57,7 @@ def chart_of(server: Server, *, unreachable: Collection[str] = ()) -> Chart:
         # Two of the first, so that reading all of a type again differs from reading the one that changed.
         found += [_owned(name, number, fields, patient) for number, fields in enumerate([*lines[:1], *lines])]
     long = _long_type(server, types)
-    found += list(_many(long, found, patient, server))
+    found += list(_copies(long, found, patient, server))
     if {"DocumentReference", "Binary"} <= set(types):
         found += list(_documents(patient, server))
     _support(found, types, server)
@@ -78,7 +81,7 @@ def chart_of(server: Server, *, unreachable: Collection[str] = ()) -> Chart:
         found.append({"resourceType": "Group", "id": GROUP, "type": "person", "member": members})
     if long in types:
         found.append(_owned(long, 9000, {}, STRANGER))
-    return Chart(patient, long, tuple(found))
+    return Chart(patient, long, _many(long, server), tuple(found))
 
 
 def known_types(server: Server) -> tuple[str, ...]:
@@ -160,7 +163,12 @@ def _long_type(server: Server, types: tuple[str, ...]) -> str:
     return next((name for name in wanted if name in types and name not in server.refuses), "Observation")
 
 
-def _many(long: str, held: list[Resource], patient: str, server: Server) -> Iterator[Resource]:
+def _many(resource_type: str, server: Server) -> int:
+    """Return how many make a second page, at the page that is asked for usually and at the server's cap."""
+    return max(MANY, server.max_counts.get(resource_type, 0) + 10)
+
+
+def _copies(long: str, held: list[Resource], patient: str, server: Server) -> Iterator[Resource]:
     """Yield copies of the first resource of each type that is to have more than one page."""
     limited = {name for name, most in server.max_counts.items() if most > 100}
     for name in sorted({long, *limited}):
@@ -168,7 +176,7 @@ def _many(long: str, held: list[Resource], patient: str, server: Server) -> Iter
         if first is None:
             continue
         own = {key: value for key, value in first.items() if key not in {"id", "resourceType"}}
-        for number in range(1000, 1000 + MANY):
+        for number in range(1000, 1000 + _many(name, server)):
             yield _owned(name, number, copy.deepcopy(own), patient)
 
 

@@ -11,13 +11,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import parse_qsl
 
+import pytest
+
+from connectors.errors import Reauthorize
 from connectors.fhir.plan import PlanStep
 from connectors.profile import Profile
 from connectors.sandbox import Fault
 from tests.conformance.bench import NotHere, World
-from tests.conformance.chart import MANY, MISSING, STRANGER
+from tests.conformance.chart import MISSING, STRANGER
 from tests.conformance.network import Sent
-from tests.conformance.sync import Record, Sync
+from tests.conformance.sync import Line, Record, Sync
 
 # Nothing that a portal of patient records knows.
 _UNKNOWN_TYPE = "MolecularSequence"
@@ -35,7 +38,7 @@ def _complete(world: World, record: Record, *, without: frozenset[str] = frozens
     cut = _capacity(world)
     if cut is not None:
         kept = sum(key.startswith(f"{world.chart.long}/") for key in record.held)
-        assert kept >= min(cut, MANY), f"{kept} of {world.chart.long}"
+        assert kept >= min(cut, world.chart.many), f"{kept} of {world.chart.long}"
         lacking = [key for key in lacking if not key.startswith(f"{world.chart.long}/")]
     assert not lacking, f"{len(lacking)} not held, such as {lacking[:3]}"
     assert not [key for key in record.held if STRANGER in key]
@@ -285,24 +288,74 @@ def unsupported_is_told(world: World, profile: Profile) -> None:
 
 
 def paging_session_expires_midway(world: World, profile: Profile) -> None:
-    """A link that died while the app paused begins the query again, and all of it comes."""
-    seconds = world.server.page_expires_seconds
-    if seconds is None:
-        raise NotHere("links do not expire")
+    """A link that died begins the query again, and all of it comes; where it is known to die, it is not tried."""
     app = world.app(profile)
     connection = app.connect()
     begun = len(world.network.log)
     sync = Sync(app, connection)
-    pauses = iter([seconds + 1])
-    sync.pause = lambda: world.clock.forward(seconds=next(pauses, 0))
-    steps = [step for step in sync.steps() if step.resource_type == world.chart.long and step.state == "run"]
+    steps = _long_steps(world, sync)
+    seconds = world.server.page_expires_seconds
+    if seconds is None:
+        world.faults(Fault(kind="expire_page"))
+    else:
+        pauses = iter([seconds + 1])
+        sync.pause = lambda: world.clock.forward(seconds=next(pauses, 0))
     lines = [sync.work(step) for step in steps]
-    assert next(pauses, None) is None, "there was no second page"
-    assert {line.state for line in lines if line.pages} == {"complete"}, [line.reason for line in lines]
-    drawn = [sent for sent in world.since(begun) if sent.status >= 400 and not _is_due(world, sent)]
-    assert {sent.status for sent in drawn} <= {401}, "a link was followed that was dead by then"
+    world.faults()
+    _all_came(world, sync, lines)
+    drawn = {sent.status for sent in world.since(begun) if sent.status >= 400 and not _is_due(world, sent)}
+    assert seconds is None or drawn <= {401}, "a link was followed that was dead by then"
+
+
+def access_token_ends_midway(world: World, profile: Profile) -> None:
+    """A token that ends between two pages is renewed, and the crawl goes on; what cannot be renewed says so."""
+    app = world.app(profile)
+    connection = app.connect()
+    sync = Sync(app, connection)
+    steps = _long_steps(world, sync)
+    between = [world.portal.grants.expire_access]
+
+    def pause() -> None:
+        if between:
+            between.pop()()
+
+    sync.pause = pause
+    if profile.refresh.style == "none":
+        with pytest.raises(Reauthorize):
+            _ = [sync.work(step) for step in steps]
+        return
+    _all_came(world, sync, [sync.work(step) for step in steps])
+    assert not between, "there was no second page"
+
+
+def busy_portal_is_waited_for(world: World, profile: Profile) -> None:
+    """A portal that asks for a pause gets it, and then everything is asked for that was not answered."""
+    app = world.app(profile)
+    connection = app.connect()
+    sync = Sync(app, connection)
+    steps = _long_steps(world, sync)
+    began = world.clock.seconds()
+    world.faults(Fault(kind="status", status=429, retry_after="90"))
+    lines = [sync.work(step) for step in steps]
+    world.faults()
+    assert world.clock.seconds() - began >= 90
+    _all_came(world, sync, lines)
+
+
+def _long_steps(world: World, sync: Sync) -> list[PlanStep]:
+    """Return the steps that bring the type of which there is more than a page."""
+    return [
+        step
+        for step in sync.steps()
+        if step.state == "run" and (step.kind == "everything" or step.resource_type == world.chart.long)
+    ]
+
+
+def _all_came(world: World, sync: Sync, lines: list[Line]) -> None:
+    due = "complete" if _capacity(world) is None else "partial"
+    assert {line.state for line in lines if line.pages} <= {"complete", due}, [line.reason for line in lines]
     kept = sum(key.startswith(f"{world.chart.long}/") for key in sync.record.held)
-    assert kept >= MANY
+    assert kept >= min(world.chart.many, _capacity(world) or world.chart.many)
 
 
 def rate_limit_is_kept(world: World, profile: Profile) -> None:

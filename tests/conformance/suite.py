@@ -42,6 +42,8 @@ CHECKS: Final[Mapping[str, Check]] = MappingProxyType(
             checks_sync.unsupported_is_told,
             checks_sync.what_is_gone_is_not_asked_again,
             checks_sync.paging_session_expires_midway,
+            checks_sync.access_token_ends_midway,
+            checks_sync.busy_portal_is_waited_for,
             checks_sync.rate_limit_is_kept,
         )
     }
