@@ -39,6 +39,8 @@ _VENDOR: Final = 6
 _TRIALS: Final = frozenset({"demo", "sandbox", "test", "testing", "tests"})
 _TRIAL: Final = 3
 MEANT: Final = "meant "
+# An endpoint of more names than this is a vendor's for all its practices.
+_CROWD: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +156,8 @@ class Brand(NamedTuple):
     postal_code: str
     parent: str
     vendor: str
+    # How many names its endpoint has.
+    at_endpoint: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +165,7 @@ class Answer:
     """How well a brand answers: `rank` sorts, the nearest first; `how` says by what each term was answered."""
 
     brand: Brand
-    rank: tuple[int, int, int, int, str]
+    rank: tuple[int, int, bool, int, int, str]
     how: tuple[str, ...]
 
 
@@ -183,13 +187,21 @@ def answer(brand: Brand, terms: Sequence[Term], *, typed: str) -> Answer:
     cost = sum(each for each, _how in weighed)
     if not _TRIALS.isdisjoint(words.name) and _TRIALS.isdisjoint(typed.split()):
         cost += _TRIAL
-    first = next(
-        (at for at, word in enumerate(words.name) if any(word.startswith(term.words[0]) for term in terms)),
-        len(words.name),
+    wanted = tuple(
+        word for term in terms[:1] for word in (term.words[0], *(each for each, _slips in term.meant))
     )
+    first = next((at for at, word in enumerate(words.name) if word.startswith(wanted)), len(words.name))
     return Answer(
         brand=brand,
-        rank=(cost, _beginning(brand.name_key, typed), first, len(words.name), brand.name_key),
+        rank=(
+            cost,
+            _beginning(brand.name_key, typed),
+            # A hospital with an endpoint of its own before one practice among thousands.
+            brand.at_endpoint > _CROWD,
+            first,
+            len(words.name),
+            brand.name_key,
+        ),
         how=tuple(how for _cost, how in weighed),
     )
 

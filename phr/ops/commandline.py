@@ -14,6 +14,7 @@ from phr.ops.embedded.errors import EmbeddedError
 _WITHOUT_DATA = frozenset(
     {
         "bench",
+        "build_snapshot",
         "check",
         "check_portal",
         "collectstatic",

@@ -43,6 +43,10 @@ class Layout:
         return self.data_dir / "run.json"
 
     @property
+    def directory_mark(self) -> Path:
+        return self.data_dir / "directory.shipped"
+
+    @property
     def stack_lock(self) -> Path:
         return self.data_dir / "up.lock"
 

@@ -84,6 +84,11 @@ def demo_command(portals: Path) -> tuple[str, ...]:
     return (*MANAGE, "seed_demo", str(portals))
 
 
+def directory_command(mark: Path) -> tuple[str, ...]:
+    """The facts that ship with the program, into the directory; ``mark``: the file that says that they are there."""
+    return (*MANAGE, "refresh_directory", "--shipped", "--mark", str(mark))
+
+
 def web_answers(*, port: int, base_url: str) -> bool:
     """Whether the web says that it is alive."""
     request = f"GET /healthz HTTP/1.1\r\nHost: {urlsplit(base_url).netloc}\r\nConnection: close\r\n\r\n"

@@ -27,6 +27,7 @@ from phr.ops.embedded.valkey import Valkey
 from phr.ops.layout import Layout
 from phr.ops.locks import Lock
 from phr.ops.runtime import Running
+from phr.ops.shipped import directory_is_there
 from phr.ops.watching import Part, Watched
 
 DEFAULT_PORT = 8000
@@ -156,6 +157,7 @@ class Supervisor:
         try:
             self._start()
             self._announce(time.monotonic() - began)
+            self._begin_directory()
             self._watch()
         except Stopped:
             say("\nStopping ...")
@@ -263,6 +265,14 @@ class Supervisor:
         self._stops.callback(demo.end)
         demo.start(self._as_application())
         return demo, time.monotonic()
+
+    def _begin_directory(self) -> None:
+        """Fill the directory with what ships, beside everything else: nobody waits for it."""
+        if directory_is_there(self._layout.directory_mark):
+            return
+        directory = self._child("directory", stack.directory_command(self._layout.directory_mark))
+        self._stops.callback(directory.end)
+        directory.start(self._as_application())
 
     def _start_web_and_worker(self) -> None:
         began = time.monotonic()

@@ -14,6 +14,8 @@ class EndpointList(models.Model):
 
     # Its address, or the name of its file: what is loaded under the same name again takes its place.
     name = models.CharField(max_length=500, unique=True)
+    # The profile id that whoever loaded it gave, "" for none; a refresh gives it again.
+    vendor = models.CharField(max_length=64, blank=True)
     etag = models.CharField(max_length=200, blank=True)
     last_modified = models.CharField(max_length=64, blank=True)
     digest = models.BinaryField(null=True, editable=False)

@@ -27,16 +27,16 @@ from phr.sources.profiles import all_profiles
 from phr.sources.search import Line, find
 from phr.sources.shapes import Answers, PortalChoice
 
-SHOWN: Final = 30
+SHOWN: Final = 20
 # So many further places, or names, are written on a line.
 OTHERS: Final = 3
+_END: Final = 6
 # "https://fhir.example.org/r4", "fhir.example.org/r4": no name of a hospital has a slash after a dot.
 _ADDRESS: Final = re.compile(r"(?i)https?://\S+|[a-z0-9-]+(\.[a-z0-9-]+)+(:\d+)?/\S*")
 
 _NOT_REGISTERED: Final = _(
     "Whoever runs this server has not registered it with this vendor yet, so the portal would not "
-    "know who asks. "
-    "The operating guide says how that is done."
+    "know who asks. The message below tells them what to do."
 )
 _NO_KEY: Final = _(
     "This server is registered there with a key that it does not hold any more. Whoever runs it has to make a new "
@@ -133,8 +133,13 @@ def _chosen(portal: Portal, line: Line, *, alike: bool) -> _Chosen:
         parent=brand.parent,
         others=tuple(others[:OTHERS]),
         others_more=max(len(others) - OTHERS, 0),
-        host=urlsplit(portal.base_url).netloc if alike else "",
+        host=_told_apart(portal.base_url) if alike else "",
     )
+
+
+def _told_apart(base_url: str) -> str:
+    """Return an address in brief: hospitals of one vendor differ by the end of it."""
+    return f"{urlsplit(base_url).netloc} …{base_url[-_END:]}"
 
 
 def _place(brand: FoundBrand) -> str:
@@ -225,6 +230,7 @@ def _choice(
         # Whoever may sign in there as staff needs the same registration.
         for_staff="provider" in profile.auth.flows and lack in {"", "only_from_there"},
         registers_itself=registers_itself,
+        pasted=registration is not None and not registrations.comes_back_here(registration=registration),
         resource_types=() if profile.scopes.style == "wildcard" else profile.scopes.resources,
         keeps_access=bool(profile.scopes.offline) and profile.refresh.style != "none",
     )

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, Final, cast
 
-from connectors.directory import BadList, Vendors, read
+from connectors.directory import BadList, Vendors, read, snapshot
 from connectors.egress import Egress
 from connectors.errors import BadReply
 from phr.sources.loading import Loaded, load
@@ -58,10 +58,30 @@ def load_list(
             found=read(arrived.stream, vendors=vendors(), given=vendor, list_name=where),
             vendor_names={each.id: each.name for each in profiles.values()},
             now=now,
+            vendor=vendor,
             etag=arrived.etag,
             last_modified=arrived.last_modified,
             digest=mark.digest(),
         )
+
+
+def load_shipped(*, now: datetime) -> Loaded | None:
+    """Load the facts that ship with the program; returns None where they are in the directory already.
+
+    They are a list like others: what was loaded besides stays as it is. `brandwords.refresh` is due after it.
+    """
+    packed = snapshot.shipped()
+    mark = hashlib.sha256(packed + _facts()).digest()
+    known = EndpointList.objects.filter(name=snapshot.NAME).first()
+    if known is not None and known.digest is not None and bytes(known.digest) == mark:
+        return None
+    return load(
+        name=snapshot.NAME,
+        found=snapshot.unpack(packed, vendors=vendors()),
+        vendor_names={each.id: each.name for each in all_profiles().values()},
+        now=now,
+        digest=mark,
+    )
 
 
 def list_name(where: str) -> str:

@@ -87,8 +87,8 @@ WHERE p.id = r.id AND (p.published_url, p.profile_id, p.audience, p.name, p.orig
 """
 _PORTALS_MADE: Final = """
 INSERT INTO sources_portal (profile_id, name, place, base_url, published_url, origin, audience, fhir_version,
-                            created_at)
-SELECT profile_id, name, '', base_url, published_url, 'directory', audience, fhir_version, %(now)s
+                            brand_count, created_at)
+SELECT profile_id, name, '', base_url, published_url, 'directory', audience, fhir_version, 0, %(now)s
 FROM arriving_portal a WHERE NOT EXISTS (SELECT FROM sources_portal p WHERE p.base_url = a.base_url)
 """
 _AT_PORTALS: Final = """
@@ -186,6 +186,14 @@ FROM sources_portal p
 WHERE b.id = ANY(%(dropped)s) AND p.id = b.portal_id AND p.origin = 'directory' AND b.unlisted_at IS NULL
 AND NOT EXISTS (SELECT FROM sources_listedbrand l WHERE l.brand_id = b.id)
 """
+_COUNTED: Final = """
+UPDATE sources_portal p SET brand_count = found.brands
+FROM (SELECT portal_id, count(*) FILTER (WHERE unlisted_at IS NULL) AS brands FROM sources_brand
+      WHERE portal_id IN (SELECT portal_id FROM arriving) OR portal_id IN (
+          SELECT portal_id FROM sources_brand WHERE id = ANY(%(dropped)s)
+      ) GROUP BY portal_id) AS found
+WHERE p.id = found.portal_id AND p.brand_count <> found.brands
+"""
 _PORTALS_UNLISTED: Final = """
 UPDATE sources_portal p SET unlisted_at = %(now)s
 WHERE p.id IN (SELECT portal_id FROM sources_brand WHERE id = ANY(%(dropped)s))
@@ -219,13 +227,15 @@ def load(
     found: Iterable[Listing | Skipped],
     vendor_names: Mapping[str, str],
     now: datetime,
+    vendor: str = "",
     etag: str = "",
     last_modified: str = "",
     digest: bytes | None = None,
 ) -> Loaded:
     """Put what a list holds into the directory, in the place of what it held before; nothing where it breaks off.
 
-    ``name``: the list's address or file name, its identity; ``vendor_names``: profile id -> its name.
+    ``name``: the list's address or file name, its identity; ``vendor_names``: profile id -> its name; ``vendor``,
+    ``etag``, ``last_modified``, ``digest``: how it was read, for the next time.
     What the list no longer names, and no other list does, is marked and stays. Raises what ``found`` raises.
     """
     loaded = Loaded()
@@ -243,7 +253,7 @@ def load(
         known, _made = EndpointList.objects.get_or_create(name=name, defaults={"loaded_at": now})
         _put(cursor, list_id=known.pk, now=now, loaded=loaded)
         EndpointList.objects.filter(pk=known.pk).update(
-            etag=etag, last_modified=last_modified, digest=digest, loaded_at=now
+            vendor=vendor, etag=etag, last_modified=last_modified, digest=digest, loaded_at=now
         )
     return loaded
 
@@ -325,3 +335,4 @@ def _put(cursor: Any, *, list_id: int, now: datetime, loaded: Loaded) -> None:
         cursor.execute(_BRANDS_UNLISTED, {**said, "dropped": dropped})
         loaded.unlisted = cursor.rowcount
         cursor.execute(_PORTALS_UNLISTED, {**said, "dropped": dropped})
+    cursor.execute(_COUNTED, {"dropped": dropped})

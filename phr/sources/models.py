@@ -48,6 +48,8 @@ class Portal(models.Model):
     published_url = models.CharField(max_length=501, blank=True)
     origin = models.CharField(max_length=16, choices=Origin.choices, default=Origin.OPERATOR)
     audience = models.CharField(max_length=16, choices=Audience.choices, default=Audience.PATIENTS)
+    # How many names lists give it: one hospital's own endpoint, or that of thousands of practices.
+    brand_count = models.PositiveIntegerField(default=0, editable=False)
     # As its list says; "" where it does not.
     fhir_version = models.CharField(max_length=16, blank=True)
     # Since when no list names it any more. It stays: somebody may be connected.

@@ -27,8 +27,10 @@ _MEANT: Final = 4
 # Words of vendors' names that are everybody's.
 _COMMON: Final = 200
 
+# In the order of `Brand`.
 _COLUMNS: Final = (
-    "b.id, b.portal_id, b.name, b.name_key, b.city, b.state, b.postal_code, b.parent, p.profile_id"
+    "b.id, b.portal_id, b.name, b.name_key, b.city, b.state, b.postal_code, b.parent,"
+    " p.profile_id, p.brand_count"
 )
 _FOUND: Final = f"""
 SELECT {_COLUMNS} FROM (

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from phr.ops.bench import ingest, resync, timeline
+from phr.ops.bench import directory, ingest, resync, timeline
 from phr.ops.bench.figure import Figure
 
 
@@ -24,5 +24,6 @@ BENCHMARKS: Final[Mapping[str, Benchmark]] = MappingProxyType(
         "ingest": Benchmark(ingest.run, ingest.DEFAULT_N),
         "resync": Benchmark(resync.run, resync.DEFAULT_N),
         "timeline": Benchmark(timeline.run, timeline.DEFAULT_N),
+        "directory": Benchmark(directory.run, directory.DEFAULT_N),
     }
 )

@@ -6,7 +6,6 @@ import time
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connection
 from django.utils import timezone
 
 from connectors.directory import MENDED, REASONS, BadList
@@ -49,8 +48,6 @@ class Command(BaseCommand):
             self._say(_report(where, loaded, time.perf_counter() - began), as_json=options["json"])
         began = time.perf_counter()
         words = brandwords.refresh()
-        with connection.cursor() as cursor:
-            cursor.execute("ANALYZE sources_brand, sources_portal, sources_brandword")
         if not options["json"]:
             self.stdout.write(f"{words:,} words to search by, in {time.perf_counter() - began:.1f} s")
         if failed:
