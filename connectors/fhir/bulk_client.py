@@ -133,31 +133,39 @@ class BulkClient:
         file elsewhere that wants the token, SkipResource `not_found` for one that is gone, and as `kick_off`; and
         while lines are read RetryLater (`timeout`, `truncated`, `connection_lost`) and BadReply.
         """
+        for begin in (start, 0):
+            headers = self._for_file(url, requires_token=requires_token, begin=begin, etag=etag)
+            with self._egress.stream(
+                url, headers=headers, deadline=FILE_SECONDS, idle=IDLE_SECONDS, redirects="check"
+            ) as found:
+                self._told("GET", url, found.status, 0)
+                if found.status == 416 and begin:
+                    if _length(found) != begin:
+                        continue  # another file than the one we stopped in: from its beginning
+                    yield Lines(start=begin, content_type="", etag=etag, _chunks=iter(()))
+                    return
+                if found.status not in {200, 206}:
+                    raise self._file_failure(found)
+                if found.content_type == "text/html":
+                    raise BadReply("html", status=found.status)
+                yield Lines(
+                    start=_begins(found, begin),
+                    content_type=found.content_type,
+                    etag=found.headers.get("etag", ""),
+                    _chunks=iter(found),
+                )
+                return
+
+    def _for_file(self, url: str, *, requires_token: bool, begin: int, etag: str) -> dict[str, str]:
         headers = {"accept": NDJSON}
         if requires_token:
             headers |= self._authorized(url)
-        if start:
+        if begin:
             # Bytes of the file itself: a range of what gzip makes of it would begin nowhere.
-            headers |= {"range": f"bytes={start}-", "accept-encoding": "identity"}
+            headers |= {"range": f"bytes={begin}-", "accept-encoding": "identity"}
             if etag:
                 headers["if-range"] = etag
-        with self._egress.stream(
-            url, headers=headers, deadline=FILE_SECONDS, idle=IDLE_SECONDS, redirects="check"
-        ) as found:
-            self._told("GET", url, found.status, 0)
-            if found.status == 416:
-                # The file ends where we stopped, or is another: from its beginning we will see.
-                raise RetryLater("truncated", status=416)
-            if found.status not in {200, 206}:
-                raise self._file_failure(found)
-            if found.content_type == "text/html":
-                raise BadReply("html", status=found.status)
-            yield Lines(
-                start=_begins(found, start),
-                content_type=found.content_type,
-                etag=found.headers.get("etag", ""),
-                _chunks=iter(found),
-            )
+        return headers
 
     def cancel(self, status_url: str) -> bool:
         """Let the server forget an export and its files; False where it does not do that.
@@ -229,6 +237,12 @@ def _begins(found: Stream, start: int) -> int:
     if unit.lower() != "bytes" or not first.isdecimal() or int(first[:18]) != start:
         raise BadReply("bad_response", status=found.status)
     return start
+
+
+def _length(found: Stream) -> int | None:
+    """Return how long a file is, as the refusal of a range says it; None where it does not."""
+    text = found.headers.get("content-range", "").rpartition("/")[2].strip()
+    return int(text[:18]) if text.isdecimal() else None
 
 
 def _progress(text: str) -> str:

@@ -18,7 +18,7 @@ from connectors.fhir.outcome import read_issues
 from phr.core.crypto import unseal
 from phr.exchange import held, landing
 from phr.exchange.held import Counts
-from phr.exchange.job import Job
+from phr.exchange.job import LONGEST_SECONDS, Job
 from phr.exchange.models import Export, ExportFile
 
 # Large enough that the cost of a transaction is shared; small enough to hold in memory with room to spare.
@@ -99,6 +99,8 @@ def _read(job: Job, file: ExportFile, opened: Opened, pending: list[Line]) -> Ve
         file.etag = opened.etag[:300]
     for line in lines:
         if line.end <= file.offset:
+            if time.monotonic() - since > LONGEST_SECONDS:
+                raise RetryLater("timeout")
             continue
         if skipping:
             job.excused += time.monotonic() - since

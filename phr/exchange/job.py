@@ -23,7 +23,7 @@ from phr.exchange.models import Export, SystemConnection
 _SPARE_SECONDS: Final = 30.0
 # Time that went by with bytes that were read before does not count as work; but a slice ends well before the
 # broker's time limit for a task (settings.CELERY_TASK_TIME_LIMIT).
-_LONGEST_SECONDS: Final = 200.0
+LONGEST_SECONDS: Final = 200.0
 
 
 @dataclass(slots=True)
@@ -51,7 +51,7 @@ class Job:
     def out_of_time(self) -> bool:
         """Whether this slice has had its time."""
         spent = time.monotonic() - self.began
-        return spent - self.excused > self.budget or spent > max(_LONGEST_SECONDS, self.budget)
+        return spent - self.excused > self.budget or spent > max(LONGEST_SECONDS, self.budget)
 
     @property
     def failures(self) -> int:
@@ -94,18 +94,28 @@ class Job:
                 egress=self.egress,
                 token_endpoint=server.token_endpoint,
                 client=connections.client_for(self.connection, now=self.clock()),
-                scope=scopes.requested(
-                    profile=self.profile,
-                    scopes_supported=server.scopes_supported,
-                    flow="backend",
-                    only=self.connection.types or None,
-                ),
+                scope=self._scope(server.scopes_supported),
                 now=self.clock(),
             )
             self.requests += 2
             self._token = granted.token
             self._token_ends = time.monotonic() + granted.expires_in
         return self._token
+
+    def _scope(self, listed: tuple[str, ...]) -> str:
+        """Return what to ask for: the profile's types, or those that the operator named, each of them."""
+        types = self.connection.types
+        asked = scopes.requested(
+            profile=self.profile, scopes_supported=listed, flow="backend", only=types or None
+        )
+        held = scopes.ScopeSet.parse(asked)
+        version = held.resources[0].version if held.resources else self.profile.scopes.version
+        further = [
+            scopes.Scope(context="system", resource_type=name, interactions="rs", version=version).text
+            for name in types
+            if not held.allows(name, "r")
+        ]
+        return " ".join([*asked.split(), *further])
 
     def _observe(self, _method: str, _path: str, _status: int, _size: int) -> None:
         self.requests += 1

@@ -217,6 +217,12 @@ def _land(batch: _Batch, places: Mapping[Key, Place], *, delivered: Collection[K
             "INSERT INTO exchange_landedname (landed_id, connection_id, meaning, name) VALUES (%s, %s, %s, %s)",
             [(*row[:3], row[3]) for row in names if len(row[3]) <= _NAME_LENGTH],
         )
+        # Whoever refers to what is shared has it as it is now.
+        cursor.execute(
+            """UPDATE exchange_exportedpatient SET settle_due = true WHERE connection_id = %s AND id IN (
+                   SELECT patient_id FROM exchange_wanted WHERE name = ANY(%s))""",
+            [batch.connection.pk, [name for _id, _connection, meaning, name in names if meaning == "is"]],
+        )
 
 
 def _leave_former_owners(batch: _Batch, places: Mapping[Key, Place]) -> None:

@@ -324,6 +324,8 @@ class Wanted(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["patient", "name"], name="wanted_once")]
+        # landing: who refers to what has just come, or come anew.
+        indexes = [models.Index(fields=["name"], name="wanted_by_whom")]
 
     def __str__(self) -> str:
         return f"Wanted #{self.pk}"

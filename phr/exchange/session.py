@@ -226,7 +226,7 @@ def _list_files(job: Job, export: Export, manifest: Manifest) -> None:
 
 
 def _fetch(job: Job, export: Export, opener: Opener) -> Verdict:
-    later = False
+    later = worked = False
     files = ExportFile.objects.filter(export=export, state__in=["waiting", "running"])
     while True:
         with job.commit():
@@ -236,8 +236,10 @@ def _fetch(job: Job, export: Export, opener: Opener) -> Verdict:
             break
         if file.attempts and later:
             return Verdict.LATER
-        if job.out_of_time:
+        # Something is done in every slice, however long it took to be let in.
+        if worked and job.out_of_time:
             return Verdict.AGAIN
+        worked = True
         match fetch.fetch(job, export, file, opener=opener):
             case Verdict.AGAIN:
                 return Verdict.AGAIN

@@ -102,14 +102,15 @@ def _find_owners(connection: SystemConnection) -> None:
 def _settle_one(errand: Errand, patient_id: UUID) -> bool:
     for step in (_move, _complete):
         while True:
-            if errand.out_of_time():
-                return False
             with errand.commit():
                 patient = _patient(patient_id)
                 if patient is None:
                     return True
                 if not step(errand, patient):
                     break
+            # After a step, not before it: something is done in every slice.
+            if errand.out_of_time():
+                return False
     return _show(errand, patient_id)
 
 
