@@ -44,6 +44,7 @@ record: list[URLPattern | URLResolver] = [
     path("sources/<uuid:source_id>/sync/", sources.sync, name="source_sync"),
     path("sources/<uuid:source_id>/reconnect/", connect.reconnect, name="source_reconnect"),
     path("sources/<uuid:source_id>/disconnect/", sources.disconnect, name="source_disconnect"),
+    path("sources/calls/", inspector.calls, name="connect_calls"),
     path("sources/<uuid:source_id>/calls/", inspector.calls, name="source_calls"),
     path("sources/<uuid:source_id>/quarantine/", sources.quarantine, name="quarantine"),
 ]

@@ -66,21 +66,15 @@ class Calls:
 
 
 @contextmanager
-def listening(
-    egress: Egress,
-    *,
-    sight: Sight,
-    purpose: Call.Purpose,
-    source_id: UUID | None = None,
-) -> Iterator[Egress]:
-    """Give an egress whose questions are written when the block ends, also when it ends badly.
+def listening(*, sight: Sight, purpose: Call.Purpose, source_id: UUID | None = None) -> Iterator[Calls]:
+    """Write down at the end of the block what was asked in it through `Calls.through`, also when it ends badly.
 
     The Sight is not open: the rows are a transaction of their own, and what the block did stands or falls without
-    them.
+    them. ``source_id`` may be set on the Calls once there is a source.
     """
     calls = Calls(sight=sight, purpose=purpose, source_id=source_id)
     try:
-        yield calls.through(egress)
+        yield calls
     finally:
         with sight.open():
             calls.write()

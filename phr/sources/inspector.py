@@ -90,6 +90,7 @@ class Inspection:
     """The inspector's page of one source."""
 
     source_name: str
+    """"" for what was asked while connecting."""
     lines: tuple[CallLine, ...]
     earlier: int | None
     """What to ask for next: calls before this number; None at the end."""
@@ -98,11 +99,14 @@ class Inspection:
 
 
 def inspect(
-    *, sight: Sight, source_id: UUID, only_failed: bool = False, before: int | None = None
+    *, sight: Sight, source_id: UUID | None, only_failed: bool = False, before: int | None = None
 ) -> Inspection | None:
-    """Return the calls of a source, newest first, and what its token says; None for no source. The Sight is open."""
-    source = Source.objects.select_related("portal").filter(pk=source_id).first()
-    if source is None:
+    """Return the calls of a source, newest first, and what its token says; None for no source. The Sight is open.
+
+    ``source_id``: None for what was asked while connecting, before there was a source, or where none came of it.
+    """
+    source = Source.objects.filter(pk=source_id).first() if source_id is not None else None
+    if source is None and source_id is not None:
         return None
     calls = Call.objects.filter(person_id=sight.person_id, source=source)
     if only_failed:
@@ -110,10 +114,10 @@ def inspect(
     if before is not None:
         calls = calls.filter(pk__lt=before)
     rows = list(calls.order_by("-pk")[: SHOWN + 1])
-    grant = Grant.objects.filter(source=source).first()
+    grant = Grant.objects.filter(source=source).first() if source is not None else None
     return Inspection(
-        source_name=source.name,
-        lines=tuple(_line(row, base_url=source.base_url) for row in rows[:SHOWN]),
+        source_name=source.name if source is not None else "",
+        lines=tuple(_line(row, base_url=source.base_url if source else "") for row in rows[:SHOWN]),
         earlier=rows[SHOWN - 1].pk if len(rows) > SHOWN else None,
         only_failed=only_failed,
         token=_token(grant),
@@ -129,7 +133,7 @@ def _line(call: Call, *, base_url: str) -> CallLine:
         method=call.method,
         path=_below(call, base_url=base_url),
         parameters=tuple(str(name) for name in call.parameters),
-        origin="" if base_url.startswith(call.origin) else call.origin,
+        origin="" if base_url.startswith(f"{call.origin}/") else call.origin,
         answer=answer,
         tone=tone,
         size_text=_size(call.size),
@@ -141,7 +145,7 @@ def _line(call: Call, *, base_url: str) -> CallLine:
 def _below(call: Call, *, base_url: str) -> str:
     """Return the path below the portal's base, which every question would repeat; elsewhere the whole of it."""
     whole = f"{call.origin}{call.path}"
-    return whole.removeprefix(base_url) if whole.startswith(f"{base_url}/") else call.path
+    return whole.removeprefix(base_url) if base_url and whole.startswith(f"{base_url}/") else call.path
 
 
 def _answer(call: Call) -> tuple[str, Literal["good", "warn", "high"]]:

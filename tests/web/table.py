@@ -39,6 +39,7 @@ RECORD: Final = {
     "sources": Row(),
     "source": Row(("source",)),
     "quarantine": Row(("source",)),
+    "connect_calls": Row(least=Role.CAREGIVER),
     "source_calls": Row(("source",), least=Role.CAREGIVER),
     "connect": Row(least=Role.CAREGIVER),
     "connect_address": Row(least=Role.CAREGIVER, get=405, post=400),

@@ -23,9 +23,10 @@ from connectors.smart.server import require_unchanged
 from phr.accounts.access import NotVisible, Role, Sight
 from phr.core.crypto import seal
 from phr.sources import dynamic, registrations
+from phr.sources.calls import listening
 from phr.sources.flows.attempts import KEPT, LIFETIME, digest
 from phr.sources.flows.launch import Launched
-from phr.sources.models import Brand, ConnectAttempt, Grant, Launch, Portal, Registration, Source
+from phr.sources.models import Brand, Call, ConnectAttempt, Grant, Launch, Portal, Registration, Source
 from phr.sources.profiles import UnknownProfile, profile_of
 from phr.sources.registrations import NotRegistered
 
@@ -89,18 +90,19 @@ def begin(
     if sight.user_id is None or not sight.may(Role.CAREGIVER) or not session_key:
         raise NotVisible
     launch = Launch.EHR if launched else Launch.PROVIDER if as_staff else Launch.STANDALONE
-    there = _there(
-        sight=sight,
-        launch=launch,
-        portal_id=portal_id,
-        brand_id=brand_id,
-        reconnects=reconnects,
-        registration=launched.registration if launched else None,
-        accept_changes=accept_changes,
-        egress=egress,
-        cache=cache,
-        now=now,
-    )
+    with listening(sight=sight, purpose=Call.Purpose.CONNECT) as calls:
+        there = _there(
+            sight=sight,
+            launch=launch,
+            portal_id=portal_id,
+            brand_id=brand_id,
+            reconnects=reconnects,
+            registration=launched.registration if launched else None,
+            accept_changes=accept_changes,
+            egress=calls.through(egress),
+            cache=cache,
+            now=now,
+        )
     scope = scopes.requested(
         profile=there.profile, scopes_supported=there.server.scopes_supported, flow=_FLOWS[launch]
     )

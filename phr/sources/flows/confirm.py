@@ -24,11 +24,12 @@ from connectors.smart.discovery import Server
 from connectors.smart.token_reply import TokenReply
 from phr.accounts.access import Sight
 from phr.core.crypto import seal, unseal_bytes
+from phr.sources.calls import listening
 from phr.sources.flows import grants, keep
 from phr.sources.flows.attempts import LIFETIME, is_of
 from phr.sources.flows.outcomes import ConnectRefused, Finished, Unconfirmed
 from phr.sources.flows.revoke import give_back
-from phr.sources.models import ConnectAttempt
+from phr.sources.models import Call, ConnectAttempt
 from phr.sources.registrations import NotRegistered, client_of
 
 _LONGEST: Final = 200
@@ -150,7 +151,8 @@ def decline(*, sight: Sight, attempt_id: UUID, session_key: str, egress: Egress,
             return
         reply = grants.from_data(_kept(attempt)["reply"])
         ConnectAttempt.objects.filter(pk=attempt.pk).update(unconfirmed=None, confirm_before=None)
-    _given_back(attempt=attempt, reply=reply, egress=egress, now=now)
+    with listening(sight=sight, purpose=Call.Purpose.CONNECT) as calls:
+        _given_back(attempt=attempt, reply=reply, egress=calls.through(egress), now=now)
 
 
 def give_back_unconfirmed(*, sight: Sight, egress: Egress, now: datetime) -> None:
@@ -166,8 +168,10 @@ def give_back_unconfirmed(*, sight: Sight, egress: Egress, now: datetime) -> Non
         ConnectAttempt.objects.filter(pk__in=[attempt.pk for attempt in late]).update(
             unconfirmed=None, confirm_before=None
         )
-    for attempt, reply in zip(late, replies, strict=True):
-        _given_back(attempt=attempt, reply=reply, egress=egress, now=now)
+    with listening(sight=sight, purpose=Call.Purpose.CONNECT) as calls:
+        heard = calls.through(egress)
+        for attempt, reply in zip(late, replies, strict=True):
+            _given_back(attempt=attempt, reply=reply, egress=heard, now=now)
 
 
 def _given_back(*, attempt: ConnectAttempt, reply: TokenReply, egress: Egress, now: datetime) -> None:

@@ -11,10 +11,11 @@ from connectors.egress import Egress
 from connectors.smart.discovery import Server
 from phr.accounts.access import Sight
 from phr.core.crypto import unseal
+from phr.sources.calls import listening
 from phr.sources.flows import grants
 from phr.sources.flows.outcomes import Disconnected
 from phr.sources.flows.revoke import Revoked, revoke
-from phr.sources.models import Grant, Registration, Source
+from phr.sources.models import Call, Grant, Registration, Source
 from phr.sources.registrations import NotRegistered, client_of, registration_for
 
 
@@ -39,7 +40,8 @@ def disconnect(*, sight: Sight, source_id: UUID, egress: Egress, now: datetime) 
         registration = _registration(grant=grant, source=source)
     if grant is None:
         return Disconnected(revoked="not_offered")
-    revoked = _told(grant=grant, registration=registration, egress=egress, now=now)
+    with listening(sight=sight, purpose=Call.Purpose.DISCONNECT, source_id=source_id) as calls:
+        revoked = _told(grant=grant, registration=registration, egress=calls.through(egress), now=now)
     with transaction.atomic(durable=True), sight.open():
         locked, source = grants.locked(source_id=source_id)
         # Somebody who reconnected in the meantime keeps what they got.

@@ -25,11 +25,12 @@ from phr.accounts.access import NotVisible, Role, Sight
 from phr.accounts.models import User
 from phr.core.crypto import unseal
 from phr.core.tenant import tenant
+from phr.sources.calls import listening
 from phr.sources.flows import confirm, keep, own_client, who
 from phr.sources.flows.attempts import digest, is_of
 from phr.sources.flows.outcomes import ConnectCode, ConnectRefused, Finished, Unconfirmed
 from phr.sources.flows.revoke import give_back
-from phr.sources.models import ConnectAttempt, Launch, Source
+from phr.sources.models import Call, ConnectAttempt, Launch, Source
 from phr.sources.profiles import UnknownProfile, profile_of
 from phr.sources.registrations import NotRegistered, client_of
 
@@ -73,9 +74,13 @@ def finish(
         state=params.get("state", ""),
         now=now,
     )
-    reply = _exchanged(journey=journey, params=params, egress=egress, now=now)
-    if isinstance(reply, TokenReply):
-        return _connected(journey=journey, reply=reply, egress=egress, cache=cache, now=now)
+    with listening(sight=journey.sight, purpose=Call.Purpose.CONNECT) as calls:
+        heard = calls.through(egress)
+        reply = _exchanged(journey=journey, params=params, egress=heard, now=now)
+        if isinstance(reply, TokenReply):
+            outcome = _connected(journey=journey, reply=reply, egress=heard, cache=cache, now=now)
+            calls.source_id = outcome.source_id if isinstance(outcome, Finished) else None
+            return outcome
     if isinstance(reply, Denied) and reply.code == "access_denied":
         raise _refusal(journey.attempt, "denied")
     # `code_from` says so of an `iss` alone, and before it looks at anything else.

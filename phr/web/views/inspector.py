@@ -15,8 +15,8 @@ from phr.web.gate import PersonRequest, person_view
 
 @require_safe
 @person_view(needs=Role.CAREGIVER)
-def calls(request: PersonRequest, source_id: UUID) -> HttpResponse:
-    """Show the calls to one source's portal, a page at a time."""
+def calls(request: PersonRequest, source_id: UUID | None = None) -> HttpResponse:
+    """Show the calls to one source's portal, or those made while connecting, a page at a time."""
     asked = request.GET.get("before", "")
     found = inspect(
         sight=request.sight,
