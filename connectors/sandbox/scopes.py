@@ -121,10 +121,15 @@ def supported(resource_types: Iterable[str], *, server: Server) -> list[str]:
         names = ["*"]
     elif server.scope_wildcards == "accepted":
         names.insert(0, "*")
+    contexts = {
+        "patient": [name for name in names if name not in server.user_scope_types],
+        # Staff see what patients see; programs alone see it of everybody.
+        "user": names if "provider" in server.flows else server.user_scope_types,
+        "system": names if "backend" in server.flows else (),
+    }
     for version in server.scope_versions:
         suffix = "read" if version == "v1" else "rs"
-        own = [f"patient/{name}.{suffix}" for name in names if name not in server.user_scope_types]
-        listed += [*own, *(f"user/{name}.{suffix}" for name in server.user_scope_types)]
+        listed += [f"{context}/{name}.{suffix}" for context, own in contexts.items() for name in own]
     return list(dict.fromkeys(listed))
 
 

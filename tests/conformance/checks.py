@@ -12,6 +12,7 @@ from tests.conformance.app import Connection, PatientApp
 from tests.conformance.bench import NotHere, World, key_client
 from tests.conformance.chart import STRANGER
 from tests.conformance.export import Operator
+from tests.conformance.sync import Sync
 
 
 def connects(world: World, profile: Profile) -> None:
@@ -143,14 +144,21 @@ def revocation_ends_it(world: World, profile: Profile) -> None:
 
 
 def launches(world: World, profile: Profile) -> None:
-    """Every launch that the server has leads to the patient: from the app, from its own page, by staff."""
+    """Every launch that the server has leads to the patient and to the record: from the app, from the portal's own
+    page, by staff.
+    """
     app = world.app(profile)
     endpoint = app.discover(client_id=app.client().id).authorization_endpoint
     # A captured document may be that of the patients' server, where staff have no business.
     patients_own = any(each in endpoint for each in profile.auth.authorize_rewrite.values())
     for flow in dict.fromkeys([*world.server.flows, *profile.auth.flows]):
-        if flow != "backend" and not (flow == "provider" and patients_own):
-            assert app.connect(flow=flow).patient == world.chart.patient, flow
+        if flow == "backend" or (flow == "provider" and patients_own):
+            continue
+        connection = app.connect(flow=flow)
+        assert connection.patient == world.chart.patient, flow
+        held = Sync(app, connection).run(files=False).held
+        lacking = {"Patient", world.chart.long} - {key.partition("/")[0] for key in held}
+        assert lacking <= set(world.server.refuses), f"{flow}: no {sorted(lacking)}"
 
 
 def introspects(world: World, profile: Profile) -> None:
