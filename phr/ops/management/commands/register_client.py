@@ -13,16 +13,27 @@ from connectors.smart.discovery import discover
 from connectors.smart.keys import ALGORITHMS
 from phr.core.network import egress
 from phr.ops.secretfiles import read_secret
-from phr.sources import dynamic, keys, registrations
+from phr.sources import dynamic, keys, registrations, removal
 from phr.sources.models import Portal, Registration
 from phr.sources.portals import BadAddress, bare_url
 from phr.sources.profiles import UnknownProfile, profile_of
+
+_OF_A_REGISTRATION = {
+    "client_id",
+    "client_secret_file",
+    "method",
+    "algorithm",
+    "redirect_uri",
+    "dynamic",
+    "initial_access_token_file",
+}
 
 
 class Command(BaseCommand):
     help = (
         "Keep the client id that a vendor, or one portal, gave this installation; prints the redirect URI "
-        "that must be registered there, to the letter. A second call replaces id and secret."
+        "that must be registered there, to the letter. A second call replaces id and secret; --remove takes "
+        "them out again."
     )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
@@ -60,8 +71,16 @@ class Command(BaseCommand):
             metavar="FILE",
             help="where the portal wants one for that",
         )
+        parser.add_argument(
+            "--remove",
+            action="store_true",
+            help="forget the registration, and its secret; refused while anybody is connected by it",
+        )
 
     def handle(self, *_: object, **options: Any) -> None:
+        if options["remove"]:
+            self._remove(options)
+            return
         if options["dynamic"]:
             self._dynamic(options)
             return
@@ -81,6 +100,23 @@ class Command(BaseCommand):
         except (UnknownProfile, BadAddress, registrations.BadRegistration) as error:
             raise CommandError(str(error)) from None
         self._told(registration, created=created)
+
+    def _remove(self, options: dict[str, Any]) -> None:
+        if any(value not in {None, False} for name, value in options.items() if name in _OF_A_REGISTRATION):
+            raise CommandError("--remove goes with --vendor and --portal-url alone.")
+        try:
+            portal = _portal(options["portal_url"])
+            slug = removal.remove(profile_id=options["vendor"], portal=portal)
+        except BadAddress as error:
+            raise CommandError(str(error)) from None
+        except registrations.NotRegistered:
+            raise CommandError("There is no such registration.") from None
+        except removal.StillNeeded as held:
+            raise CommandError(_needed(held)) from None
+        self.stderr.write(
+            "What stands at the vendor stays there: delete the app on its registration page as well."
+        )
+        self.stdout.write(f"Removed {slug}.")
 
     def _dynamic(self, options: dict[str, Any]) -> None:
         portal = _portal(options["portal_url"])
@@ -124,6 +160,17 @@ class Command(BaseCommand):
             self.stderr.write("People will paste the address that their browser ends on.")
         self.stderr.write(f"{done} {registration.slug} ({registration.method}). Its redirect URI is:")
         self.stdout.write(registrations.redirect_uri_of(registration=registration))
+
+
+def _needed(held: removal.StillNeeded) -> str:
+    """Say how many connections need the registration; whose they are is not the operator's to read here."""
+    kinds = (
+        (held.people, "connection of a person", "connections of people"),
+        (held.systems, "system connection", "system connections"),
+    )
+    counted = " and ".join(f"{n} {one if n == 1 else many}" for n, one, many in kinds if n)
+    verb = "holds" if held.people + held.systems == 1 else "hold"
+    return f"It is still needed: {counted} {verb} on to it. Nothing was removed; disconnect them first."
 
 
 def _portal(url: str | None) -> Portal | None:
