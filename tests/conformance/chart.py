@@ -165,7 +165,8 @@ def _long_type(server: Server, types: tuple[str, ...]) -> str:
 
 def _many(resource_type: str, server: Server) -> int:
     """Return how many make a second page, at the page that is asked for usually and at the server's cap."""
-    return max(MANY, server.max_counts.get(resource_type, 0) + 10)
+    stated = 0 if server.max_count == type(server)().max_count else server.max_count
+    return max(MANY, server.max_counts.get(resource_type, stated) + 10)
 
 
 def _copies(long: str, held: list[Resource], patient: str, server: Server) -> Iterator[Resource]:

@@ -1,5 +1,5 @@
 """The sockets' tests run the real pipeline: its fixtures are those of tests/sync."""
 
-from tests.sync.conftest import connect, network, person, serve_portal
+from tests.sync.conftest import connect, network, person, serve_portal, vendor
 
-__all__ = ["connect", "network", "person", "serve_portal"]
+__all__ = ["connect", "network", "person", "serve_portal", "vendor"]

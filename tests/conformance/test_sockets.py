@@ -5,13 +5,14 @@ The suite in one process tries every profile; what could hide there, in an app o
 
 from __future__ import annotations
 
+import threading
 import uuid
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
-from connectors.egress import Egress
+from connectors.egress import Egress, Reply
 from connectors.profile import Profile
 from connectors.sandbox import RunningPortal
 from connectors.scopes import requested
@@ -22,7 +23,7 @@ from phr.sources.models import Source
 from phr.sync.models import Run, Step
 from tests.conformance.bench import profiles
 from tests.conformance.chart import STRANGER, Chart, chart_of
-from tests.sync.conftest import Connect, Serve, stored, work_until_over
+from tests.sync.conftest import Connect, Serve, Vendor, address_of, stored, work_until_over
 
 Network = Callable[..., Egress]
 
@@ -97,6 +98,39 @@ def test_the_pipeline_lives_with_it(
     # Where a refresh has to wait for its minute, so does the news that there is none.
     assert ended == (profile.refresh.min_interval_seconds is None)
     assert stored(person) == before, "what was fetched stays"
+
+
+class Counting(Egress):
+    """An egress that knows how many questions were under way at once."""
+
+    def __init__(self, *, allow: frozenset[tuple[str, int]]) -> None:
+        super().__init__(allow=allow)
+        self._lock, self._now, self.most = threading.Lock(), 0, 0
+
+    def request(self, method: str, url: str, **further: Any) -> Reply:
+        with self._lock:
+            self._now += 1
+            self.most = max(self.most, self._now)
+        try:
+            return super().request(method, url, **further)
+        finally:
+            with self._lock:
+                self._now -= 1
+
+
+@pytest.mark.parametrize("connections", [1, 2])
+def test_no_more_is_asked_at_once_than_the_profile_says(
+    connections: int, person: Sight, serve_portal: Serve, connect: Connect, vendor: Vendor
+) -> None:
+    chart = chart_of(profiles()["generic"].server)
+    name = vendor(f"[limits]\nconnections = {connections}\n")
+    portal = serve_portal(list(chart.resources), vendor=name, patient=chart.patient)
+    source_id = connect(portal, patient=chart.patient)
+    portal.set_latency(20)
+    with Counting(allow=address_of(portal)) as egress:
+        run = work_until_over(person, source_id, egress)
+    assert run.state == Run.State.COMPLETE
+    assert egress.most == connections
 
 
 def again(

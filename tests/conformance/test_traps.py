@@ -47,7 +47,7 @@ def synced(world: World, profile: Profile | None = None) -> tuple[Connection, Re
 
 
 def test_every_trap_has_its_test() -> None:
-    missing = [trap.test for trap in TRAPS if trap.test not in _known(trap.test)]
+    missing = [trap.test for trap in TRAPS if trap.test not in known_tests(trap.test)]
     assert missing == []
 
 
@@ -56,7 +56,7 @@ def test_no_trap_is_told_twice() -> None:
     assert len(set(told)) == len(told)
 
 
-def _known(test: str) -> set[str]:
+def known_tests(test: str) -> set[str]:
     """Return the names of the tests in the file that a test is said to stand in."""
     path, _, _name = test.partition("::")
     file = ROOT / path
