@@ -27,7 +27,8 @@ from phr.sync.models import Run
 from tests.sync.conftest import sync
 
 VENDORS: Final = ("epic", "oracle_health", "athenahealth")
-SCOPE: Final = "patient/*.read offline_access"
+# Some portals give the people and places that a record names under `user/` alone.
+SCOPE: Final = "patient/*.read offline_access user/*.read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +110,8 @@ def connected(portal: RunningPortal, *, person: Sight, egress: Egress) -> Hospit
         patient=patient,
         access_token=Secret(reply["access_token"]),
         scope=reply.get("scope", SCOPE),
+        # The practice that every search must name, where there is one.
+        context={name: value for name, value in reply.items() if name.startswith("ah_")},
         egress=egress,
         now=timezone.now(),
     )

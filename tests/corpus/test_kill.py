@@ -46,6 +46,7 @@ _OF_A_SYNC = (
     "timeline_factredirect",
     "sync_run",
     "sync_step",
+    "sync_crawl",
     "sync_due",
 )
 
