@@ -86,8 +86,12 @@ def _said(steps: Sequence[Step]) -> str:
     if not steps:
         return "not asked for"
     ended = {f"{step.state} ({step.reason})" if step.reason else step.state for step in steps}
-    if ended == {"complete"} and all("category=" in step.query for step in steps):
-        return "held under none of the categories that the vendor lets us ask for"
+    # In both cases the person reads of it: a note, or the refusal.
+    if all("category=" in step.query and step.note == "by_part" for step in steps):
+        if ended == {"complete"}:
+            return "held under none of the categories that the vendor lets us ask for"
+        if ended == {"complete", "refused (refused)"}:
+            return "held under a category that the vendor refuses us, or under none"
     return ", ".join(sorted(ended))
 
 

@@ -108,6 +108,10 @@ def test_connect_token_needs_a_person_and_a_token(db: None, tmp_path: Path) -> N
     nobody = "01a20604-33d6-7061-89ee-efedce4c61a4"
     said = refuses("connect_token", "--person", nobody, *rest, "--access-token-file", str(file))
     assert said == "There is no person with this id."
+    said = refuses(
+        "connect_token", "--person", nobody, *rest, "--access-token-file", str(file), "--context", "x"
+    )
+    assert "NAME=VALUE is due" in said
 
 
 def test_the_table_of_vendors_names_every_profile() -> None:

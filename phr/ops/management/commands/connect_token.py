@@ -40,6 +40,14 @@ class Command(BaseCommand):
             "--scope", default="", help="what the tokens allow (default: all we would ask for)"
         )
         parser.add_argument(
+            "--context",
+            action="append",
+            default=[],
+            type=_pair,
+            metavar="NAME=VALUE",
+            help="what else the token endpoint said, such as the practice that every search must name",
+        )
+        parser.add_argument(
             "--expires-in", type=int, metavar="SECONDS", help="of the access token (default: unknown)"
         )
 
@@ -61,6 +69,7 @@ class Command(BaseCommand):
                 refresh_token=None if refresh_file is None else read_secret(refresh_file),
                 scope=options["scope"],
                 expires_in=options["expires_in"],
+                context=dict(options["context"]),
                 egress=egress(),
                 now=now,
             )
@@ -80,3 +89,10 @@ class Command(BaseCommand):
         if not created:
             self.stderr.write("This chart was connected already; it has the new tokens.")
         self.stdout.write(str(source.pk))
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not name or not equals or not value:
+        raise argparse.ArgumentTypeError("NAME=VALUE is due")
+    return name, value
