@@ -1,6 +1,6 @@
 """One profile a mechanism through the real pipeline: workers, the database, HTTP over sockets.
 
-The suite in one process tries every profile; what could hide there, in an app of forty lines, cannot hide here.
+The suite in one process tries every profile; what could hide there, in a small app with one request at a time, cannot hide here.
 """
 
 from __future__ import annotations
