@@ -10,6 +10,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from phr.ops import health
 from phr.web.views import (
     connect,
+    exports,
     home,
     inspector,
     jwks,
@@ -58,8 +59,14 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(".well-known/jwks.json", jwks.jwks, name="jwks"),
     path("operate/", operate.operate, name="operate"),
     path("operate/portals/check/", registrations.check, name="check_portal"),
+    path("operate/exports/", exports.exports, name="exports"),
+    path("operate/exports/<uuid:connection_id>/", exports.connection, name="exports_connection"),
+    path("operate/exports/<uuid:connection_id>/ask/", exports.ask, name="exports_ask"),
+    path("operate/exports/patients/<uuid:patient_id>/", exports.patient, name="exports_patient"),
+    path("operate/exports/patients/<uuid:patient_id>/undo/", exports.undo, name="exports_undo"),
     path("registrations/", registrations.overview, name="registrations"),
     path("registrations/<slug:profile_id>/", registrations.vendor, name="registrations_vendor"),
+    path("registrations/<slug:profile_id>/by-itself/", registrations.by_itself, name="registrations_by_itself"),
     path("registrations/<slug:profile_id>/test/", registrations.test, name="registrations_test"),
     path("appearance/", home.appearance, name="appearance"),
     path("account/", home.account, name="account"),

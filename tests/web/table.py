@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
+from uuid import UUID
 
 from django.urls import URLPattern, URLResolver, get_resolver
 
@@ -63,9 +64,15 @@ ELSEWHERE: Final[dict[str, tuple[tuple[object, ...], int, int]]] = {
     # Of the operator alone: to everybody else there is no such page.
     "operate": ((), 302, 404),
     "check_portal": ((), 302, 404),
+    "exports": ((), 302, 404),
+    "exports_connection": ((UUID(int=0),), 302, 404),
+    "exports_ask": ((UUID(int=0),), 405, 405),
+    "exports_patient": ((UUID(int=0),), 302, 404),
+    "exports_undo": ((UUID(int=0),), 405, 405),
     "registrations": ((), 302, 404),
     "registrations_vendor": (("generic",), 302, 404),
     "registrations_test": (("generic",), 405, 405),
+    "registrations_by_itself": (("generic",), 405, 405),
     "appearance": ((), 405, 405),
     "account": ((), 302, 200),
     "account_login": ((), 200, 302),

@@ -6,6 +6,8 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from phr.accounts import desk as desks
+from phr.exchange import queries as exports
 from phr.sources import operating
 from phr.web.gate import SignedInRequest, operator_view
 
@@ -14,4 +16,6 @@ from phr.web.gate import SignedInRequest, operator_view
 @operator_view()
 def operate(request: SignedInRequest) -> HttpResponse:
     """Show the numbers."""
-    return render(request, "operate/page.html", {"counts": operating.counts(), "section": "operate"})
+    waiting = exports.counts(desk=desks.desk_of(user=request.user))
+    context = {"counts": operating.counts(), "exports": waiting, "section": "operate"}
+    return render(request, "operate/page.html", context)
