@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from phr.ops import browser as steps
 from phr.ops.browser import DESKTOP, PHONE
+from phr.ops.portals import PASSWORD
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -133,19 +134,47 @@ def _denied(page: Page, place: Place) -> None:
 
 
 def _unregistrable(page: Page, place: Place) -> None:
-    _through("/registrations/", "main article a")(page, place)
+    _through("/registrations/", "#there ~ ul a")(page, place)
     page.fill("main input[name=client_id]", "abc")
     page.select_option("main select[name=method]", index=0)
+    page.locator("form:has([name=portal_url]) details:not([open]) > summary").evaluate_all(
+        "all => all.forEach((one) => one.click())"
+    )
     page.fill("main input[name=portal_url]", "ftp://nowhere")
-    page.click("main form.panel button.first")
+    page.click("form:has([name=portal_url]) button.first")
     page.wait_for_selector("main .errors")
 
 
 def _checked(page: Page, place: Place) -> None:
-    _through("/registrations/", "main article a")(page, place)
-    page.fill("main input[name=url]", page.locator("#known option").last.get_attribute("value") or "")
-    page.click("main form[action$='/test/'] button")
+    _through("/registrations/", "#there ~ ul a")(page, place)
+    # The demo's own portals stand on this machine; the others are true ones, which are left in peace.
+    page.locator("form[action$='/test/'] button[value^='http://127.0.0.1:']").first.click()
     page.wait_for_load_state()
+
+
+def _pasting(page: Page, place: Place) -> None:
+    steps.leave_for(page, record=place.empty, portal=_THIRD)
+    _through("{empty}sources/connect/?q=" + _THIRD + "+Sandbox", "#portals a")(page, place)
+    page.goto(page.locator("a[href*='/waiting/']").first.evaluate("link => link.href"))
+
+
+def _started(page: Page, place: Place) -> None:
+    """Start us from the portal's own page, as somebody who works there."""
+    steps.leave_for(page, record=place.empty, portal=_THIRD)
+    page.goto(f"{'/'.join(page.url.split('/')[:3])}/portal")
+    page.fill("input[name=username]", "staff")
+    page.fill("input[name=password]", PASSWORD)
+    page.click("button.primary")
+    page.click("form[action='/portal/launch'] button")
+    page.wait_for_selector("input[name=person]")
+
+
+def _unconfirmed(page: Page, place: Place) -> None:
+    _started(page, place)
+    page.get_by_label(_EMPTY).first.check()
+    page.click("main form button.first")
+    page.click("button[value=allow]")
+    page.wait_for_selector("button[name=decision]")
 
 
 def _not_checked(page: Page, place: Place) -> None:
@@ -193,6 +222,10 @@ SHOTS: Final = (
     Shot("portal", _through("{empty}sources/connect/", "#portals a")),
     Shot("portal-connected", _through("{record}sources/connect/", "#portals a")),
     Shot("denied", _denied),
+    Shot("paste", _pasting),
+    Shot("launch", _started),
+    Shot("launch-unknown", _at("/launch/generic/?iss=https://elsewhere.example/fhir&launch=made-up")),
+    Shot("confirm", _unconfirmed),
     Shot("callback-unknown", _at("/callback/generic/?state=made-up&code=none")),
     Shot(
         "source-calls",
@@ -200,8 +233,8 @@ SHOTS: Final = (
     ),
     Shot("operate", _at("/operate/")),
     Shot("registrations", _at("/registrations/")),
-    Shot("registrations-guide", _through("/registrations/", "main a.choice")),
-    Shot("registrations-known", _through("/registrations/", "main article a")),
+    Shot("registrations-guide", _through("/registrations/", "#lacking ~ ul a")),
+    Shot("registrations-known", _through("/registrations/", "#there ~ ul a")),
     Shot("registrations-wrong", _unregistrable),
     Shot("check-portal", _checked),
     Shot("check-portal-wrong", _not_checked),

@@ -50,7 +50,7 @@ def test_the_third_portal_is_connected_by_hand(visit: Visit, stack: Demo) -> Non
     page.get_by_role("link", name="Connect a portal").click()
 
     # It is found while its name is typed.
-    page.locator("#q").press_sequentially("mercy", delay=20)
+    page.locator("#q").press_sequentially("mercy sandbox", delay=20)
     expect(page.locator("#portals .choice")).to_have_count(1)
     page.locator("#portals .choice").click()
     expect(page.get_by_role("heading", name="What phr asks to read")).to_be_visible()

@@ -12,7 +12,13 @@ from tests.journeys.conftest import Demo, Visit
 pytestmark = pytest.mark.browser
 
 # States that answer with an error on purpose.
-REFUSED = {"not-found": 404, "callback-unknown": 403, "people-wrong": 422, "sign-in-wrong": 200}
+REFUSED = {
+    "not-found": 404,
+    "callback-unknown": 403,
+    "launch-unknown": 403,
+    "people-wrong": 422,
+    "sign-in-wrong": 200,
+}
 TOO_WIDE = """() => {
   const wide = document.documentElement.scrollWidth - innerWidth;
   if (wide <= 0) return [];

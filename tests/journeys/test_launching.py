@@ -33,6 +33,16 @@ def asked(stack: Demo) -> int:
     return count
 
 
+def settled(stack: Demo, page: Page) -> int:
+    """The same, once nothing of an earlier journey is being fetched any more."""
+    for _ in range(60):
+        before = asked(stack)
+        page.wait_for_timeout(1500)
+        if asked(stack) == before:
+            return before
+    raise TimeoutError("The portals are still being asked.")
+
+
 def sign_in_there(page: Page, *, base_url: str, username: str, password: str) -> None:
     """Sign in at a portal's own page, where its apps stand."""
     page.goto(f"{'/'.join(base_url.split('/')[:3])}/portal")
@@ -102,7 +112,7 @@ def test_an_issuer_that_nobody_vouches_for_is_refused_without_a_request(
     visitor.watch.expects(403, 400)
     mercy = stack.portals["mercy"]
     origin = "/".join(mercy["base_url"].split("/")[:3])
-    before = asked(stack)
+    before = settled(stack, visitor.page)
     for iss in (
         # Where the egress would have let us through, on a host of the directory's own.
         f"{origin}/another/fhir",
@@ -162,7 +172,7 @@ def test_staff_begin_here_too_and_choose_the_patient_there(visit: Visit, stack: 
     visitor.sign_in()
     record = visitor.new_record("Stefan Staff")
     page = visitor.page
-    page.goto(f"{record}sources/connect/?q=Mercy")
+    page.goto(f"{record}sources/connect/?q=Mercy+Sandbox")
     page.click("#portals a:has-text('Mercy')")
     page.get_by_role("button", name="Sign in as a professional").click()
     page.fill("input[name=username]", "staff")
@@ -188,6 +198,7 @@ def nowhere(stack: Demo) -> Iterator[dict[str, Any]]:
             stack.data_dir,
             "register_client",
             f"--vendor={portal['vendor']}",
+            f"--portal-url={portal['base_url']}",
             f"--client-id={portal['client_id']}",
             f"--client-secret-file={secret}",
             f"--method={portal['client_method']}",
@@ -226,7 +237,7 @@ def test_the_address_is_pasted_where_no_browser_can_be_sent_back(
         "request",
         lambda request: seen.append(request.url) if request.url.startswith("https://phr.invalid/") else None,
     )
-    page.goto(f"{record}sources/connect/?q=Northern")
+    page.goto(f"{record}sources/connect/?q=Northern+Sandbox")
     page.click("#portals a:has-text('Northern')")
     page.click("main form button.first")
     expect(page.locator("h1")).to_contain_text("bring back the address")
@@ -275,7 +286,7 @@ def test_the_ordinary_way_back_can_be_pasted_when_it_went_wrong(visit: Visit) ->
     steps.leave_for(page, record=record, portal="Mercy")
     steps.consent(page, account="kasimir", allow=True)
     (address,) = addresses
-    page.goto(f"{record}sources/connect/?q=Mercy")
+    page.goto(f"{record}sources/connect/?q=Mercy+Sandbox")
     page.click("#portals a:has-text('Mercy')")
     page.get_by_role("link", name="paste its address").click()
     page.fill("#address", address)
