@@ -24,7 +24,7 @@ from phr.core.network import egress
 from phr.sources.flows.begin import begin
 from phr.sources.flows.finish import finish
 from phr.sources.flows.outcomes import Finished
-from phr.sources.models import Portal, Source
+from phr.sources.models import Portal, Registration, Source
 from phr.sources.portals import add_portal
 from phr.sources.registrations import register
 from phr.sync import requests
@@ -63,15 +63,20 @@ def seed(portals: Sequence[Mapping[str, Any]]) -> None:
 
 def _register(portals: Sequence[Mapping[str, Any]]) -> None:
     for portal in portals:
-        add_portal(
+        row, _new = add_portal(
             profile_id=portal["vendor"], name=portal["name"], base_url=portal["base_url"], place="Sandbox"
         )
-        register(
+        # It is this portal's alone: the directory holds hospitals of the same vendor, which never heard of the demo.
+        # Its slug is the vendor's all the same, for the sandbox knows the way back by that.
+        bound = Registration.objects.filter(profile_id=portal["vendor"], portal=row).exists()
+        registration, _new = register(
             profile_id=portal["vendor"],
+            portal=row if bound else None,
             client_id=portal["client_id"],
             secret=Secret(portal["client_secret"]) if portal["client_secret"] else None,
             method=portal["client_method"],
         )
+        Registration.objects.filter(pk=registration.pk).update(portal=row)
 
 
 def _connect(*, sight: Sight, portal: Mapping[str, Any], username: str, password: str) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import urlsplit
@@ -74,10 +74,16 @@ def search(*, sight: Sight, text: str) -> Answers:
     portals = Portal.objects.in_bulk([line.answer.brand.portal_id for line in found.lines])
     lines = [line for line in found.lines if line.answer.brand.portal_id in portals]
     twice = Counter(_looks(line) for line in lines)
+    hosts = Counter((_looks(line), _host(portals, line)) for line in lines)
     return Answers(
         portals=_choices(
             [
-                _chosen(portals[line.answer.brand.portal_id], line, alike=twice[_looks(line)] > 1)
+                _chosen(
+                    portals[line.answer.brand.portal_id],
+                    line,
+                    alike=twice[_looks(line)] > 1,
+                    at_one_host=hosts[_looks(line), _host(portals, line)] > 1,
+                )
                 for line in lines
             ],
             sight=sight,
@@ -121,7 +127,7 @@ class _Chosen:
     host: str = ""
 
 
-def _chosen(portal: Portal, line: Line, *, alike: bool) -> _Chosen:
+def _chosen(portal: Portal, line: Line, *, alike: bool, at_one_host: bool) -> _Chosen:
     brand = line.answer.brand
     others = [other.name if other.name_key != brand.name_key else _place(other) for other in line.others]
     others = [each for each in dict.fromkeys(others) if each not in {"", brand.name, _place(brand)}]
@@ -133,13 +139,18 @@ def _chosen(portal: Portal, line: Line, *, alike: bool) -> _Chosen:
         parent=brand.parent,
         others=tuple(others[:OTHERS]),
         others_more=max(len(others) - OTHERS, 0),
-        host=_told_apart(portal.base_url) if alike else "",
+        host=_told_apart(portal.base_url, at_one_host=at_one_host) if alike else "",
     )
 
 
-def _told_apart(base_url: str) -> str:
-    """Return an address in brief: hospitals of one vendor differ by the end of it."""
-    return f"{urlsplit(base_url).netloc} …{base_url[-_END:]}"
+def _host(portals: Mapping[int, Portal], line: Line) -> str:
+    return urlsplit(portals[line.answer.brand.portal_id].base_url).netloc
+
+
+def _told_apart(base_url: str, *, at_one_host: bool) -> str:
+    """Return an address in brief; hospitals at one host differ by the end of it."""
+    host = urlsplit(base_url).netloc
+    return f"{host} …{base_url[-_END:]}" if at_one_host else host
 
 
 def _place(brand: FoundBrand) -> str:

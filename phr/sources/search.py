@@ -17,12 +17,34 @@ from connectors.directory.names import distance, key_of, slips_of, words_of
 from connectors.directory.query import Answer, Brand, Term
 from phr.sources.profiles import all_profiles
 
-# So many answers are weighed: those whose name begins with what was typed, then the shorter names.
-_WEIGHED: Final = 300
+# So many answers are weighed: those whose name begins with what was typed, and the shortest names of the others.
+_BEGINNING_SO: Final = 60
+_WEIGHED: Final = 200
+# Of a word that half of the directory has, no more than this is looked at: whoever types it types another.
+_LOOKED_AT: Final = 10_000
 # With fewer lines than this, what else may be meant is looked for too.
 ENOUGH: Final = 5
 # One of so few letters fits a tenth of the directory: names that begin so, and nothing else.
 _ONLY_BEGUN: Final = 2
+_MEANT: Final = 4
+# Words of vendors' names that are everybody's.
+_COMMON: Final = 200
+
+# In the order of `Brand`.
+_COLUMNS: Final = (
+    "b.id, b.portal_id, b.name, b.name_key, b.city, b.state, b.postal_code, b.parent,"
+    " p.profile_id, p.brand_count"
+)
+_FOUND: Final = f"""
+(SELECT {_COLUMNS} FROM sources_brand b JOIN sources_portal p ON p.id = b.portal_id
+ WHERE b.name_key LIKE %(begins)s AND b.words @@ %(query)s::tsquery ORDER BY b.name_key USING ~<~ LIMIT %(begun)s)
+UNION ALL
+(SELECT {_COLUMNS} FROM (
+    SELECT * FROM (SELECT * FROM sources_brand WHERE words @@ %(query)s::tsquery LIMIT %(looked_at)s) AS some
+    ORDER BY length(name_key), name_key LIMIT %(most)s
+ ) AS b JOIN sources_portal p ON p.id = b.portal_id)
+"""  # noqa: S608 - names of columns
+_BEGUN: Final = 2
 _MEANT: Final = 4
 # Words of vendors' names that are everybody's.
 _COMMON: Final = 200
@@ -84,6 +106,8 @@ class _Search:
         asked: dict[str, str | int] = {
             "query": query.tsquery(terms, wide=wide),
             "begins": f"{self.typed}%",
+            "begun": _BEGINNING_SO,
+            "looked_at": _LOOKED_AT,
             "most": _WEIGHED,
         }
         self.take(_FOUND, asked, terms)

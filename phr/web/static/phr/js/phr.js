@@ -65,3 +65,14 @@ for (const button of document.querySelectorAll("[data-copies]")) {
     if (navigator.clipboard) button.querySelector("span").textContent = button.dataset.done;
   });
 }
+
+// What is typed stands in the address, so that "back" from a result finds the results again; the arrow leads to them.
+const typed = document.querySelector("input[data-in-address]");
+typed?.addEventListener("input", () => {
+  history.replaceState(history.state, "", typed.value ? `?${typed.name}=${encodeURIComponent(typed.value)}` : location.pathname);
+});
+typed?.addEventListener("keydown", (event) => {
+  if (event.key !== "ArrowDown" || !lines().length) return;
+  event.preventDefault();
+  lines()[0].focus();
+});
