@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
-from connectors.errors import BadReply, RetryLater
-from connectors.fhir.bulk_lines import Line, cut
+from connectors.errors import BadReply
+from connectors.fhir.bulk_lines import KEPT_BYTES, Line, cut
 from connectors.fhir.bundle import read_page, resource_type_of
-from connectors.fhir.caps import MAX_PAGE_BYTES
+from connectors.fhir.caps import MAX_PAGE_BYTES, MAX_RESOURCE_BYTES
 from phr.exchange.job import Job
 from phr.exchange.models import Export, ExportFile
 
@@ -100,7 +100,7 @@ class OnDisk:
             try:
                 chunk = self.stream.read(_CHUNK)
             except EOFError:
-                raise RetryLater("truncated") from None
+                raise BadReply("truncated") from None  # it will be as short tomorrow
             except (OSError, zlib.error, zipfile.BadZipFile):
                 raise BadReply("bad_response") from None
             if not chunk:
@@ -119,7 +119,13 @@ class OnDisk:
                 raise BadReply("too_large")
         raw = bytes(body)
         if resource_type_of(raw) != "Bundle":
-            yield Line(raw=raw.strip(), end=1, number=1, size=len(raw.strip()))
+            raw = raw.strip()
+            yield Line(
+                raw=raw if len(raw) <= MAX_RESOURCE_BYTES else raw[:KEPT_BYTES],
+                end=1,
+                number=1,
+                size=len(raw),
+            )
             return
         for number, entry in enumerate(read_page(raw, base_url="").entries, start=1):
             yield Line(raw=entry.raw or b"null", end=number, number=number, size=len(entry.raw or b"null"))

@@ -73,9 +73,7 @@ def fetch(job: Job, export: Export, file: ExportFile, *, opener: Opener) -> Verd
         with opener(job, export, file) as opened:
             return _read(job, file, opened, pending)
     except RetryLater as error:
-        if pending:
-            # What came before the line broke is as good as any.
-            _store(job, file, pending)
+        _keep(job, file, pending)
         return _put_off(job, file, error)
     except SkipResource as error:
         if error.status in {404, 410}:
@@ -87,7 +85,14 @@ def fetch(job: Job, export: Export, file: ExportFile, *, opener: Opener) -> Verd
         if error.code == "unauthorized" and file.attempts == 0:
             job.renounce()
             return _put_off(job, file, RetryLater("unauthorized", after=0.0))
+        _keep(job, file, pending)
         return _end(job, file, State.FAILED, error.code)
+
+
+def _keep(job: Job, file: ExportFile, pending: list[Line]) -> None:
+    """Store what came before a file broke off: it is as good as any."""
+    if pending:
+        _store(job, file, pending)
 
 
 def _read(job: Job, file: ExportFile, opened: Opened, pending: list[Line]) -> Verdict:
