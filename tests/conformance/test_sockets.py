@@ -1,6 +1,7 @@
 """One profile a mechanism through the real pipeline: workers, the database, HTTP over sockets.
 
-The suite in one process tries every profile; what could hide there, in a small app with one request at a time, cannot hide here.
+The suite in one process tries every profile, by a small app with one request at a time; what could hide there cannot
+hide here.
 """
 
 from __future__ import annotations
