@@ -18,7 +18,7 @@ from connectors.profile import Profile
 from connectors.smart.discovery import discover
 from connectors.smart.examine import Finding, examine
 from connectors.smart.probe import DryRun, dry_run, read_openid
-from phr.sources import guide, registrations
+from phr.sources import dynamic, guide, registrations
 from phr.sources.models import Portal, Registration
 from phr.sources.portals import bare_url
 from phr.sources.profiles import all_profiles, profile_of
@@ -67,6 +67,8 @@ class Check:
     advice: tuple[str, ...]
     answered: str
     """What became of the authorization request: sign_in, refused, unclear, busy, unreachable, or "" for none."""
+    registers_itself: bool
+    """We are not registered there, and the portal offers to do that by itself."""
 
 
 def check(*, url: str, profile_id: str | None, egress: Egress, now: datetime) -> Check:
@@ -112,6 +114,10 @@ def check(*, url: str, profile_id: str | None, egress: Egress, now: datetime) ->
         missing=missing,
         advice=tried.sentences if tried is not None else (),
         answered=tried.outcome if tried is not None else "",
+        registers_itself=lack in {"no_registration", "secret_expired"}
+        and portal is not None
+        and portal.profile_id == profile.id
+        and dynamic.offers(profile=profile, server=server),
     )
 
 

@@ -8,10 +8,12 @@ from datetime import datetime
 from typing import Final
 
 from django.conf import settings
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from connectors import scopes
 from connectors.egress import Egress
-from connectors.errors import Denied
+from connectors.errors import SENTENCES, Denied, PortalError
 from connectors.profile import ClientMethod, Profile
 from connectors.secret import Secret
 from connectors.smart.discovery import Server
@@ -34,6 +36,14 @@ _PREFERRED: Final[tuple[ClientMethod, ...]] = (
     "public",
 )
 _LISTED_AS: Final[dict[ClientMethod, str]] = {"public": "none"}
+_REFUSALS: Final = {
+    "unauthorized": gettext_lazy(
+        "The portal registers nobody without an initial access token that it accepts: its vendor gives one out."
+    ),
+    "redirect_uri_refused": gettext_lazy(
+        "The portal does not accept the redirect URI of this server: most take https addresses alone."
+    ),
+}
 
 
 def is_due(*, portal: Portal, registration: Registration | None, now: datetime) -> bool:
@@ -60,7 +70,7 @@ def register_at(
     PortalErrors of `connectors.smart.registration`; and BadRegistration.
     """
     profile = profile_of(portal.profile_id)
-    if not server.registration_endpoint or profile.auth.dynamic_registration == "software_id":
+    if not offers(profile=profile, server=server):
         raise NotRegistered("no_registration")
     row, _new = registrations.found_or_new(profile_id=portal.profile_id, portal=portal)
     redirect_uri = registrations.redirect_uri_of(registration=row)
@@ -74,6 +84,19 @@ def register_at(
     if answer.redirect_uris and redirect_uri not in answer.redirect_uris:
         raise Denied("redirect_uri_refused")
     return _kept(row=row, answer=answer, algorithm=algorithm)
+
+
+def offers(*, profile: Profile, server: Server) -> bool:
+    """Whether `register_at` may be tried: there is an endpoint, and not one that makes a client for each consent."""
+    return bool(server.registration_endpoint) and profile.auth.dynamic_registration != "software_id"
+
+
+def why_not(*, error: PortalError) -> str:
+    """Return why a portal did not register us, as a sentence for an operator."""
+    said = _REFUSALS.get(error.code)
+    if said is not None:
+        return str(said)
+    return _("The portal did not register this server: %(why)s.") % {"why": SENTENCES[error.code]}
 
 
 def _metadata(

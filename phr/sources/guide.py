@@ -104,12 +104,16 @@ def guide(*, profile: Profile, redirect_uri: str, launch_url: str, jwks_url: str
     )
 
 
+def refusals(*, profile: Profile, redirect_uri: str) -> tuple[str, ...]:
+    """Return why this vendor does not take a redirect URI, and what to do then; () when nothing is known (PURE)."""
+    found = redirects.problems(redirect_uri=redirect_uri, profile=profile)
+    return (*found, _ANOTHER) if found else ()
+
+
 def slips(*, profile: Profile, redirect_uri: str) -> tuple[str, ...]:
     """Return what this vendor will not take in a redirect URI, and what is usually got wrong with it (PURE)."""
-    refused = redirects.problems(redirect_uri=redirect_uri, profile=profile)
     return (
-        *refused,
-        *((_ANOTHER,) if refused else ()),
+        *refusals(profile=profile, redirect_uri=redirect_uri),
         _TO_THE_LETTER,
         *(
             f"{address} is another one: {slip}."
@@ -152,6 +156,8 @@ def _register(profile: Profile) -> Section:
 
 def _enter(profile: Profile, *, redirect_uri: str, launch_url: str, jwks_url: str) -> Section:
     lines = [Line("Redirect URI", redirect_uri, code=True)]
+    if profile.guide.redirect_uri:
+        lines.append(Line("What may stand there", profile.guide.redirect_uri))
     if {"ehr", "provider"} & set(profile.auth.flows):
         lines.append(Line("Launch URL", launch_url, code=True))
     if "private_key_jwt" in profile.auth.clients:
@@ -162,8 +168,6 @@ def _enter(profile: Profile, *, redirect_uri: str, launch_url: str, jwks_url: st
         f"The app proves itself with {_METHODS[first]}.",
         *(f"Or with {_METHODS[way]}." for way in others),
     ]
-    if profile.guide.redirect_uri:
-        ways.append(profile.guide.redirect_uri)
     return Section.of("What to enter there", "enter", *lines, sentences=tuple(ways))
 
 

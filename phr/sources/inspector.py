@@ -52,7 +52,8 @@ _INSTANTS: Final = frozenset({"exp", "nbf", "iat", "auth_time"})
 class CallLine:
     """One question and its answer."""
 
-    at_text: str
+    day_text: str
+    time_text: str
     at_iso: str
     method: str
     path: str
@@ -128,7 +129,8 @@ def _line(call: Call, *, base_url: str) -> CallLine:
     at = localtime(call.at)
     answer, tone = _answer(call)
     return CallLine(
-        at_text=date_format(at, "j M Y, H:i:s"),
+        day_text=date_format(at, "j F Y"),
+        time_text=date_format(at, "H:i:s"),
         at_iso=at.isoformat(),
         method=call.method,
         path=_below(call, base_url=base_url),

@@ -15,12 +15,15 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from connectors.profile import Profile
+from connectors.smart import redirects
 from phr.sources import guide, keys, registrations
 from phr.sources.models import Portal, Registration
 from phr.sources.profiles import all_profiles
 
 # To choose one to test with; the others are found by their address.
-PORTALS_OFFERED: Final = 20
+PORTALS_OFFERED: Final = 5
+# Behind this section stand the forms; what follows it is to be read at leisure.
+_LAST_BEFORE_FORMS: Final = "slips"
 
 _LACKS: Final = {
     "no_key": gettext_lazy("There is no key pair to sign with. Replace the registration, and one is made."),
@@ -86,7 +89,17 @@ class VendorPage:
     """One vendor: how to register, and the registrations there are."""
 
     profile: Profile
-    sections: tuple[guide.Section, ...]
+    first: tuple[guide.Section, ...]
+    """What to read before registering; what this vendor makes of our redirect URI stands apart, below."""
+    then: tuple[guide.Section, ...]
+    refusals: tuple[str, ...]
+    """Why this vendor does not take our redirect URI, and what to do; () where it does."""
+    slips: tuple[tuple[str, str], ...]
+    """Addresses that are registered by mistake in its place, each with the slip in words."""
+    registered: bool
+    """There is a registration for all its portals."""
+    registers_itself: bool
+    """Its portals register this server by themselves, as far as is known of the vendor."""
     registrations: tuple[RegistrationLine, ...]
     redirect_uri: str
     portals: tuple[PortalOffer, ...]
@@ -136,20 +149,33 @@ def vendor_page(*, profile_id: str, now: datetime) -> VendorPage | None:
     )
     general, _new = registrations.found_or_new(profile_id=profile_id, portal=None)
     redirect_uri = registrations.redirect_uri_of(registration=general)
+    registered = any(row.portal_id is None for row in rows)
     portals = Portal.objects.filter(profile_id=profile_id).exclude(origin=Portal.Origin.TYPED)
+    # Where only some portals know us, the others have nothing to test.
+    offered = (
+        portals if registered or not rows else Portal.objects.filter(pk__in=[row.portal_id for row in rows])
+    )
+    sections = guide.guide(
+        profile=profile,
+        redirect_uri=redirect_uri,
+        launch_url=registrations.launch_url(slug=general.slug),
+        jwks_url=keys.jwks_url(),
+    )
+    turn = [section.slug for section in sections].index(_LAST_BEFORE_FORMS)
     return VendorPage(
         profile=profile,
-        sections=guide.guide(
-            profile=profile,
-            redirect_uri=redirect_uri,
-            launch_url=registrations.launch_url(slug=general.slug),
-            jwks_url=keys.jwks_url(),
-        ),
+        first=sections[:turn],
+        then=tuple(section for section in sections[turn + 1 :] if section.sentences or section.lines),
+        refusals=guide.refusals(profile=profile, redirect_uri=redirect_uri),
+        slips=redirects.slips(redirect_uri=redirect_uri),
+        registered=registered,
+        registers_itself=profile.auth.dynamic_registration == "rfc7591",
         registrations=tuple(_line(row, now=now) for row in rows),
         redirect_uri=redirect_uri,
         portals=tuple(
             PortalOffer(id=portal.pk, name=portal.name, base_url=portal.base_url)
-            for portal in portals.order_by("name", "pk")[:PORTALS_OFFERED]
+            # The operator's own, then those that stand for the most places.
+            for portal in offered.order_by("-origin", "-brand_count", "name", "pk")[:PORTALS_OFFERED]
         ),
         portal_count=portals.count(),
     )

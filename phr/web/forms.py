@@ -93,8 +93,24 @@ class ThemeForm(forms.Form):
     next = forms.CharField(required=False, max_length=2000)
 
 
+def point_at_faults(form: forms.BaseForm) -> None:
+    """Let the browser begin at the first field with a fault; it needs no script for that."""
+    first = next((name for name in form.fields if form.has_error(name)), None)
+    if first is not None:
+        form.fields[first].widget.attrs["autofocus"] = True
+
+
+class SecretField(forms.CharField):
+    """Needed or not, by what stands in another field: it is not marked as one to leave out."""
+
+    depends = True
+
+
 class RegistrationForm(forms.Form):
     """Keep the client id that a vendor gave us."""
+
+    # Those that most registrations do without.
+    SELDOM: Final = ("portal_url", "redirect_uri")
 
     client_id = forms.CharField(
         label=gettext_lazy("Client id"),
@@ -102,7 +118,7 @@ class RegistrationForm(forms.Form):
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
     method = forms.ChoiceField(label=gettext_lazy("How this server proves itself"))
-    secret = forms.CharField(
+    secret = SecretField(
         label=gettext_lazy("Client secret"),
         required=False,
         strip=True,
@@ -126,7 +142,10 @@ class RegistrationForm(forms.Form):
         widget=forms.URLInput(
             attrs={"autocomplete": "off", "placeholder": "https://phr.example.org/callback/"}
         ),
-        help_text=gettext_lazy("People then paste the address that their browser ends on."),
+        help_text=gettext_lazy(
+            "Any https address that is yours will do, and nothing needs to answer there: people paste the address that "
+            "their browser ends on."
+        ),
     )
 
     def __init__(self, *args: object, methods: Sequence[tuple[str, str]], **kwargs: object) -> None:
@@ -135,16 +154,53 @@ class RegistrationForm(forms.Form):
         method = self.fields["method"]
         assert isinstance(method, forms.ChoiceField)
         method.choices = list(methods)
+        sending = [way.startswith("client_secret") for way, _label in methods]
+        if not any(sending):
+            del self.fields["secret"]
+        elif all(sending):
+            self.fields["secret"].required = True
+            self.fields["secret"].help_text = _("Kept encrypted, and never shown again.")
+
+    def usual(self) -> list[forms.BoundField]:
+        """Return the fields that every registration needs."""
+        return [self[name] for name in self.fields if name not in self.SELDOM]
+
+    def seldom(self) -> list[forms.BoundField]:
+        """Return the other fields."""
+        return [self[name] for name in self.SELDOM]
+
+    def opened(self) -> bool:
+        """Whether one of the other fields holds something, or is wrong."""
+        return any(field.errors or field.value() for field in self.seldom())
 
     def clean(self) -> dict[str, object]:
         """A secret goes with the methods that send one, and with no other."""
         cleaned = super().clean() or {}
         sends = str(cleaned.get("method", "")).startswith("client_secret")
-        if sends and not cleaned.get("secret"):
+        if sends and not cleaned.get("secret") and not self.has_error("secret"):
             self.add_error("secret", _("This method needs the client secret."))
         if not sends and cleaned.get("secret"):
             self.add_error("secret", _("This method sends no secret: leave it empty, or choose another one."))
         return cleaned
+
+
+class PortalRegistersForm(forms.Form):
+    """Let one portal register this server."""
+
+    url = forms.CharField(
+        label=gettext_lazy("FHIR address of the portal"),
+        max_length=500,
+        widget=forms.URLInput(attrs={"autocomplete": "off", "placeholder": "https://fhir.example.org/r4"}),
+    )
+    token = forms.CharField(
+        label=gettext_lazy("Initial access token"),
+        required=False,
+        max_length=4000,
+        widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
+        help_text=gettext_lazy(
+            "Some portals want one for this; their vendor gives it out. It is used once and not kept."
+        ),
+    )
 
 
 class PortalAddressForm(forms.Form):

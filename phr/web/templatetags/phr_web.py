@@ -8,6 +8,7 @@ from typing import Final
 from django import template
 from django.forms import BoundField, CheckboxInput
 from django.utils.formats import number_format
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from heroicons.templatetags.heroicons import heroicon_outline
 
@@ -85,6 +86,19 @@ def state_tone(state: str) -> str:
 def notice_tone(state: str) -> str:
     """Return the class of the notice that a source in this state shows."""
     return {"reconnect": "bad", "failed": "bad"}.get(state, "warn")
+
+
+@register.filter
+def with_code(text: str) -> str:
+    """Draw what stands between backticks as code, the way Markdown does."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:  # one without its partner is only a backtick
+        return text
+    drawn = (
+        format_html("<code>{}</code>", part) if place % 2 else format_html("{}", part)
+        for place, part in enumerate(parts)
+    )
+    return SafeString("".join(drawn))
 
 
 @register.filter
