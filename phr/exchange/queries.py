@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, Literal
 from uuid import UUID
 
@@ -207,7 +207,7 @@ def _card(row: SystemConnection, *, now: datetime) -> ConnectionCard:
     running = latest is not None and latest.state in _OPEN
     state_text, tone = _state(latest)
     try:
-        vendor = profile_of(row.profile_id).name
+        vendor = "" if row.kind == SystemConnection.Kind.FILES else profile_of(row.profile_id).name
     except UnknownProfile:
         vendor = row.profile_id
     return ConnectionCard(
@@ -258,6 +258,8 @@ def _progress(export: Export) -> Progress:
 def _last(export: Export | None, *, now: datetime) -> str:
     if export is None or export.finished_at is None:
         return ""
+    if now - export.finished_at < timedelta(minutes=1):
+        return _("ended just now")
     return _("ended %(ago)s ago") % {"ago": timesince(export.finished_at, now, depth=1)}
 
 

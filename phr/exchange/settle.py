@@ -20,6 +20,7 @@ from connectors.fhir.bundle import Entry, read_resource
 from phr.accounts import access
 from phr.core import crypto
 from phr.exchange import landing
+from phr.exchange.held import source_of
 from phr.exchange.models import ExportedPatient, Landed, SystemConnection
 from phr.timeline import project
 
@@ -182,6 +183,10 @@ def _show(errand: Errand, patient_id: UUID) -> bool:
             sight = access.for_work(person_id=patient.person_id)
             with sight.open():
                 left = project.project(sight=sight, source_id=patient.source_id)
+                source = None if left else source_of(patient)
+                if source is not None:
+                    source.last_synced_at = errand.now()
+                    source.save(update_fields=["last_synced_at"])
             if not left:
                 ExportedPatient.objects.filter(pk=patient.pk).update(settle_due=False)
                 return True

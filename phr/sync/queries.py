@@ -38,6 +38,11 @@ from phr.sync.shapes import (
 
 _OPEN = {Run.State.QUEUED, Run.State.RUNNING}
 _SHOWN_BYTES = 20_000
+_KINDS: dict[Source.Kind, Literal["portal", "file", "export"]] = {
+    Source.Kind.PORTAL: "portal",
+    Source.Kind.FILE: "file",
+    Source.Kind.EXPORT: "export",
+}
 _RUN_STATES: dict[Run.State, Literal["complete", "partial", "failed", "running", "queued"]] = {
     Run.State.QUEUED: "queued",
     Run.State.RUNNING: "running",
@@ -176,7 +181,7 @@ def _card(*, sight: Sight, source: Source, now: datetime, counted: bool = True) 
         ends_soon=ends_soon,
         can_sync=source.state == Source.State.ACTIVE and source.kind == Source.Kind.PORTAL,
         quarantined=quarantined,
-        kind="portal" if source.kind == Source.Kind.PORTAL else "file",
+        kind=_KINDS[Source.Kind(source.kind)],
     )
 
 
@@ -187,6 +192,8 @@ def _state(  # noqa: PLR0911 - one line a state
         return "disconnected", _("disconnected")
     if source.state == Source.State.RECONNECT_NEEDED:
         return "reconnect", _("needs you")
+    if run is None and source.kind == Source.Kind.EXPORT:
+        return "complete", _("from an export")
     if run is None:
         return "new", _("connected")
     if run.state == Run.State.QUEUED:

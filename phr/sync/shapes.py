@@ -59,7 +59,7 @@ class SourceCard:
     can_sync: bool = True
     quarantined: int = 0
     is_demo: bool = False
-    kind: Literal["portal", "file", "own"] = "portal"
+    kind: Literal["portal", "file", "export", "own"] = "portal"
 
     @property
     def running(self) -> bool:

@@ -8,16 +8,21 @@ from typing import Any
 
 import pytest
 from django.db import connection as database
+from django.db import transaction
 from django.utils import timezone
 
 from connectors.egress import Egress
 from connectors.sandbox import RunningPortal
+from connectors.secret import Secret
+from connectors.smart.tokens import TokenReply
 from phr.accounts.access import Sight
 from phr.accounts.models import Person as PersonRow
 from phr.exchange import connections, identity, patients
 from phr.exchange.models import ExportedPatient, Landed, SetAside, SystemConnection, Wanted
 from phr.records.models import Resource
+from phr.sources.flows import keep
 from phr.sources.models import Source
+from phr.sync import queries as sync_queries
 from phr.timeline.models import Event, Fact
 from tests.exchange.conftest import (
     DESK,
@@ -349,3 +354,43 @@ def test_the_patients_name_is_that_in_use(ready: Ready) -> None:
     _portal, _connection, _egress = ready({**patient("cleo"), "name": names})
     with DESK.open():
         assert identity.facts_of(ExportedPatient.objects.get(fhir_id="cleo")).name == "Ana B. Marin"
+
+
+def test_a_chart_that_the_person_connects_later_becomes_theirs(ready: Ready, person: People) -> None:
+    portal, connection, egress = ready()
+    ana = person("Ana Marin")
+    row = map_to(connection, "ana", ana)
+    work(connection, egress)
+    assert connection.portal is not None
+    with transaction.atomic(), ana.open():
+        source, created = keep.keep(
+            person_id=ana.person_id,
+            portal=connection.portal,
+            patient="ana",
+            registration=None,
+            server=None,
+            reply=TokenReply(access_token=Secret("a-token")),
+            scope="patient/*.rs",
+            now=timezone.now(),
+        )
+    assert (source.pk, source.kind, created) == (row.source_id, Source.Kind.PORTAL, False)
+    portal.put(observation("ana", 9))
+    export(connection, egress)
+    assert record(ana)["Observation"] == 4, "what exports bring goes on coming there"
+
+
+def test_the_person_sees_where_it_came_from(ready: Ready, person: People) -> None:
+    _portal, connection, egress = ready()
+    ana = person("Ana Marin")
+    map_to(connection, "ana", ana)
+    work(connection, egress)
+    with ana.open():
+        (card,) = sync_queries.source_cards(sight=ana, now=timezone.now())
+    assert (card.kind, card.state_text, card.can_sync, card.can_reconnect) == (
+        "export",
+        "from an export",
+        False,
+        False,
+    )
+    assert card.last_sync_text == "synced just now"
+    assert card.ledger

@@ -98,6 +98,8 @@ def keep(
         state=Source.State.ACTIVE,
         state_reason="",
         connected_at=now,
+        # It may have come by exports of the operator's until now; what they bring goes on coming here.
+        kind=Source.Kind.PORTAL,
         # An operator may have set the directory right since.
         portal=portal,
         profile_id=portal.profile_id,

@@ -23,6 +23,9 @@ from phr.web.gate import PersonRequest, person_view
 from phr.web.policy import may_leave
 
 ENDED: Final = {
+    "export": gettext_lazy(
+        "%(name)s is disconnected: nothing more is added from there. What came stays in the record."
+    ),
     "revoked": gettext_lazy(
         "%(name)s is disconnected, and the portal has withdrawn the access. What it sent stays in the record."
     ),
@@ -88,7 +91,8 @@ def disconnect(request: PersonRequest, source_id: UUID) -> HttpResponse:
     ended = end_source(sight=request.sight, source_id=source_id, egress=egress(), now=timezone.now())
     with request.sight.open():
         requests.withdraw(source_id=source_id)
-    messages.success(request, ENDED[ended.revoked] % {"name": card.name})
+    how = "export" if card.kind == "export" else ended.revoked
+    messages.success(request, ENDED[how] % {"name": card.name})
     return redirect("sources", request.sight.person_id)
 
 
