@@ -15,6 +15,7 @@ from connectors.secret import Secret
 from connectors.smart.discovery import discover
 from phr.core.crypto import unseal
 from phr.sources import dynamic, keys, registrations
+from phr.sources.flows.disconnect import disconnect
 from phr.sources.models import Portal, Registration
 from phr.sources.registrations import NotRegistered
 from tests.sources.conftest import ANNA, PROFILES, House, OpenHouse
@@ -133,6 +134,17 @@ def test_each_consent_gets_a_client_of_its_own_where_there_is_no_refresh_token(h
     before = bytes(grant.own_client)
     there.connect()
     assert bytes(there.grant(finished.source_id).own_client or b"") != before
+
+
+def test_what_a_client_of_its_own_was_given_it_gives_back(house: OpenHouse) -> None:
+    there = house(PER_CONSENT, refresh_given=False)
+    source = there.connect().source_id
+    # The first token is the consent's; what its own client renewed is that client's.
+    token = there.token(source, rejected=there.token(source))
+    assert there.works(token)
+    ended = disconnect(sight=there.sight, source_id=source, egress=there.egress, now=there.clock())
+    assert ended.revoked == "revoked"
+    assert not there.works(token)
 
 
 def test_a_house_that_makes_no_clients_is_connected_for_as_long_as_its_token_lasts(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from connectors.smart.discovery import Server
 from phr.accounts.access import Sight
 from phr.core.crypto import unseal
 from phr.sources.calls import listening
-from phr.sources.flows import grants
+from phr.sources.flows import grants, own_client
 from phr.sources.flows.outcomes import Disconnected
 from phr.sources.flows.revoke import Revoked, revoke
 from phr.sources.models import Call, Grant, Registration, Source
@@ -59,17 +60,22 @@ def _registration(*, grant: Grant | None, source: Source) -> Registration | None
 
 
 def _told(*, grant: Grant, registration: Registration | None, egress: Egress, now: datetime) -> Revoked:
-    if not grant.server or registration is None:
+    clients = [own_client.of(grant)]
+    if registration is not None:
+        with suppress(NotRegistered):
+            clients.append(client_of(registration=registration, now=now))
+    if not grant.server or not (registration or clients[0]):
         return "not_offered"
-    try:
-        client = client_of(registration=registration)
-    except NotRegistered:
-        return "failed"
-    return revoke(
-        egress=egress,
-        server=Server.from_dict(grant.server),
-        client=client,
-        refresh_token=unseal(grant, "refresh_token"),
-        access_token=unseal(grant, "access_token"),
-        now=now,
-    )
+    told: Revoked = "failed"
+    # Of a consent with a client of its own, some portals hear that client, and some the one it was made from.
+    for client in clients:
+        if client is not None and told == "failed":
+            told = revoke(
+                egress=egress,
+                server=Server.from_dict(grant.server),
+                client=client,
+                refresh_token=unseal(grant, "refresh_token"),
+                access_token=unseal(grant, "access_token"),
+                now=now,
+            )
+    return told
