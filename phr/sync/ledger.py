@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import Final
+from urllib.parse import parse_qsl
 
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
@@ -24,6 +26,10 @@ _WORST: tuple[LedgerState, ...] = (
     "complete",
 )
 
+# The parameters by which a type is asked for in parts, and as many names as one reads in a sentence.
+_PARTS: Final = frozenset({"category", "intent", "status", "type", "code"})
+_PARTS_SHOWN: Final = 5
+
 
 def ledger_of(steps: Sequence[Step], *, counts: dict[str, int]) -> tuple[LedgerRow, ...]:
     """Return one row a type: how the last run ended for it, and how many of it we hold."""
@@ -41,17 +47,37 @@ def ledger_of(steps: Sequence[Step], *, counts: dict[str, int]) -> tuple[LedgerR
         )
         worst = [step for step in of_label if _ledger_state(step) == state]
         reasons = sorted({step.reason for step in worst if step.reason})
+        reason = sentence(reasons[0]) if reasons and state != "complete" else ""
+        here = held.get(label, sum(step.fetched for step in of_label))
+        text = _ledger_text(state, worst, held=here)
+        if state == "refused" and any(step.state == Step.State.COMPLETE for step in of_label):
+            # Asked for part by part, and some parts were given: what is here is not to be called refused.
+            state, text = "partial", _("%(n)s, not all parts") % {"n": number_format(here)}
+            reason = _("The portal did not allow these parts: %(parts)s.") % {"parts": _parts(worst)}
         rows.append(
             LedgerRow(
                 label=label,
-                text=_ledger_text(state, worst, held=held.get(label, sum(step.fetched for step in of_label))),
+                text=text,
                 state=state,
-                reason=sentence(reasons[0]) if reasons and state != "complete" else "",
+                reason=reason,
                 resource_type=of_label[0].resource_type if of_label else "",
                 note=sentence(_note(of_label)),
             )
         )
     return tuple(row for row in rows if row.state != "complete" or _worth_a_row(row))
+
+
+def _parts(steps: Sequence[Step]) -> str:
+    """Name the parts of a type that these steps ask for, as the portal calls them."""
+    named = dict.fromkeys(
+        value.rpartition("|")[2].replace("-", " ")
+        for step in steps
+        for name, value in parse_qsl(step.query)
+        if name in _PARTS
+    )
+    shown = list(named)[:_PARTS_SHOWN]
+    more = len(named) - len(shown)
+    return ", ".join(shown) + (_(" and %(n)s more") % {"n": more} if more else "")
 
 
 def _note(steps: Sequence[Step]) -> str:
