@@ -11,6 +11,19 @@ NDJSON: Final = "application/fhir+ndjson"
 # Left as they are in a value; "+" and "," are not among them: a plus would read as a space, and a comma inside one
 # filter as the beginning of the next.
 _SAFE: Final = ":|/$"
+_NARROWEST_FIRST: Final[tuple[ExportLevel, ...]] = ("group", "patient", "system")
+
+
+def narrowest(levels: Iterable[ExportLevel], *, group_id: str = "") -> ExportLevel | None:
+    """Return the narrowest of the levels that a server offers: a group, where one is named, then all patients.
+
+    None where it offers none, or groups alone and none is named.
+    """
+    offered = set(levels)
+    for level in _NARROWEST_FIRST:
+        if level in offered and (level == "group") == bool(group_id):
+            return level
+    return None
 
 
 def kick_off_url(

@@ -5,11 +5,13 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.db import connection as database
 
-from connectors.fhir.bulk_request import kick_off_url
+from connectors.fhir.bulk_request import kick_off_url, narrowest
 from connectors.profile import ExportLevel
 from connectors.smart.keys import SigningAlgorithm
 from connectors.smart.tokens import Client
@@ -21,6 +23,18 @@ from phr.sources.models import Portal, Registration
 from phr.sources.profiles import profile_of
 from phr.sources.registrations import NotRegistered, client_of, registration_for
 
+_OWN: Final = "connection_id = %s"
+_OF_A_CONNECTION: Final = (
+    ("landedname", _OWN),
+    ("wanted", "patient_id IN (SELECT id FROM exchange_exportedpatient WHERE connection_id = %s)"),
+    ("landed", _OWN),
+    ("exportedpatient", _OWN),
+    ("setaside", _OWN),
+    ("exportfile", "export_id IN (SELECT id FROM exchange_export WHERE connection_id = %s)"),
+    ("export", _OWN),
+    ("systemconnection", "id = %s"),
+)
+
 
 class BadConnection(ValueError):  # noqa: N818 - what the caller meets
     """This cannot be a connection; the message is a sentence for the operator."""
@@ -29,7 +43,7 @@ class BadConnection(ValueError):  # noqa: N818 - what the caller meets
 def connect(
     *,
     portal: Portal,
-    level: ExportLevel,
+    level: ExportLevel | None = None,
     group_id: str = "",
     registration: Registration | None = None,
     client_id: str = "",
@@ -42,11 +56,19 @@ def connect(
 ) -> tuple[SystemConnection, bool]:
     """Keep how whole exports are had from a portal; returns the connection, and whether it is new.
 
-    `client_id`: of our program, where the vendor gave it one of its own; it signs with our key of `algorithm`. Else
-    `registration`, else the portal's or its vendor's. The same portal, level and group again takes the new settings.
+    Without `level`, the narrowest that the vendor offers. `client_id`: of our program, where the vendor gave it one of
+    its own; it signs with our key of `algorithm`. Else `registration`, else the portal's or its vendor's. The same
+    portal, level and group again takes the new settings.
     Raises BadConnection and UnknownProfile.
     """
     profile = profile_of(portal.profile_id)
+    # Of a vendor whose offer nobody wrote down, what every server has that has any.
+    offered: tuple[ExportLevel, ...] = profile.bulk.levels or ("patient", "group")
+    level = level or narrowest(offered, group_id=group_id)
+    if level is None:
+        raise BadConnection(
+            f"{profile.name} offers exports of: {', '.join(offered)}. Which group? Give --group."
+        )
     if profile.bulk.levels and level not in profile.bulk.levels:
         raise BadConnection(f"{profile.name} offers exports of: {', '.join(profile.bulk.levels)}.")
     try:
@@ -163,5 +185,10 @@ def open_export(connection_id: UUID) -> Export | None:
 
 def forget(*, desk: Desk, connection_id: uuid.UUID) -> None:
     """Let a connection go, with all that waits of it; records of people that it was mapped to keep what they have."""
-    with desk.open():
-        SystemConnection.objects.filter(pk=connection_id).delete()
+    with desk.open(), database.cursor() as cursor:
+        # By statements: Django would bring every row here first, to ask it what goes with it.
+        for table, column in _OF_A_CONNECTION:
+            cursor.execute(
+                f"DELETE FROM exchange_{table} WHERE {column}",  # noqa: S608 - constants of ours
+                [connection_id],
+            )

@@ -146,7 +146,19 @@ def test_files_come_in_by_the_same_door(committed: DatabaseAddress, tmp_path: Pa
         (("--portal-url", "https://mercy.example/fhir"), "no client id"),
         (("--portal-url", "https://mercy.example/fhir", "--registration", "x"), "no registration"),
         (("--portal-url", "https://mercy.example/fhir", "--client-id", "x", "--level", "group"), "group"),
-        (("--portal-url", "https://mercy.example/fhir", "--client-id", "x", "--group", "g"), "group"),
+        (
+            (
+                "--portal-url",
+                "https://mercy.example/fhir",
+                "--client-id",
+                "x",
+                "--level",
+                "patient",
+                "--group",
+                "g",
+            ),
+            "group",
+        ),
         (
             ("--portal-url", "https://mercy.example/fhir", "--client-id", "x", "--every", "0"),
             "from 1 to 8784",

@@ -3,7 +3,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from connectors.fhir.bulk_request import NDJSON, kick_off_url
+from connectors.fhir.bulk_request import NDJSON, kick_off_url, narrowest
+from connectors.profile import ExportLevel
 
 BASE = "https://portal.example/fhir/"
 
@@ -61,6 +62,23 @@ def test_a_moment_is_written_as_exactly_as_it_is_known(moment: datetime, text: s
 def test_a_group_goes_with_its_level_alone(level: str, group: str) -> None:
     with pytest.raises(ValueError, match="group"):
         kick_off_url(base_url=BASE, level=level, group_id=group)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("levels", "group", "expected"),
+    [
+        (("system", "patient", "group"), "", "patient"),
+        (("system", "patient", "group"), "one", "group"),
+        (("system",), "", "system"),
+        (("group",), "", None),
+        (("patient",), "one", None),
+        ((), "", None),
+    ],
+)
+def test_the_narrowest_level_is_taken(
+    levels: tuple[ExportLevel, ...], group: str, expected: str | None
+) -> None:
+    assert narrowest(levels, group_id=group) == expected
 
 
 def test_a_moment_of_no_zone_is_refused() -> None:

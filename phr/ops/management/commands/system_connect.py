@@ -25,7 +25,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--portal-url", metavar="URL", help="of a portal that add_portal put in")
-        parser.add_argument("--level", choices=["system", "patient", "group"], default="patient")
+        parser.add_argument(
+            "--level", choices=["system", "patient", "group"], help="default: the narrowest there"
+        )
         parser.add_argument("--group", default="", metavar="ID", help="of the group, for that level")
         parser.add_argument("--registration", metavar="SLUG", help="else the portal's or its vendor's")
         parser.add_argument(
