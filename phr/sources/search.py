@@ -18,10 +18,11 @@ from connectors.directory.query import Answer, Brand, Term
 from phr.sources.profiles import all_profiles
 
 # So many answers are weighed: those whose name begins with what was typed, and the shortest names of the others.
-_BEGINNING_SO: Final = 60
+_BEGINNING_SO: Final = 100
 _WEIGHED: Final = 200
-# Of a word that half of the directory has, no more than this is looked at: whoever types it types another.
-_LOOKED_AT: Final = 10_000
+# Of a word that half of the directory has, no more than this is looked at, beside the names that begin with it:
+# whoever types such a word types another.
+_LOOKED_AT: Final = 20_000
 # With fewer lines than this, what else may be meant is looked for too.
 ENOUGH: Final = 5
 # One of so few letters fits a tenth of the directory: names that begin so, and nothing else.
@@ -36,27 +37,8 @@ _COLUMNS: Final = (
     " p.profile_id, p.brand_count"
 )
 _FOUND: Final = f"""
-(SELECT {_COLUMNS} FROM sources_brand b JOIN sources_portal p ON p.id = b.portal_id
- WHERE b.name_key LIKE %(begins)s AND b.words @@ %(query)s::tsquery ORDER BY b.name_key USING ~<~ LIMIT %(begun)s)
-UNION ALL
-(SELECT {_COLUMNS} FROM (
-    SELECT * FROM (SELECT * FROM sources_brand WHERE words @@ %(query)s::tsquery LIMIT %(looked_at)s) AS some
-    ORDER BY length(name_key), name_key LIMIT %(most)s
- ) AS b JOIN sources_portal p ON p.id = b.portal_id)
-"""  # noqa: S608 - names of columns
-_BEGUN: Final = 2
-_MEANT: Final = 4
-# Words of vendors' names that are everybody's.
-_COMMON: Final = 200
-
-# In the order of `Brand`.
-_COLUMNS: Final = (
-    "b.id, b.portal_id, b.name, b.name_key, b.city, b.state, b.postal_code, b.parent,"
-    " p.profile_id, p.brand_count"
-)
-_FOUND: Final = f"""
 SELECT {_COLUMNS} FROM (
-    SELECT * FROM sources_brand WHERE words @@ %(query)s::tsquery
+    SELECT * FROM (SELECT * FROM sources_brand WHERE words @@ %(query)s::tsquery LIMIT %(looked_at)s) AS met
     ORDER BY name_key LIKE %(begins)s DESC, length(name_key), name_key LIMIT %(most)s
 ) AS b JOIN sources_portal p ON p.id = b.portal_id
 """  # noqa: S608 - names of columns
@@ -106,7 +88,6 @@ class _Search:
         asked: dict[str, str | int] = {
             "query": query.tsquery(terms, wide=wide),
             "begins": f"{self.typed}%",
-            "begun": _BEGINNING_SO,
             "looked_at": _LOOKED_AT,
             "most": _WEIGHED,
         }
@@ -134,9 +115,10 @@ def find(*, text: str, most: int) -> Found:
     if not terms:
         return Found()
     search = _Search(typed=key_of(text), terms=terms)
-    if len(terms) == 1 and len(terms[0].words[0]) <= _ONLY_BEGUN and not terms[0].postal:
-        search.take(_BEGUN, {"begins": f"{search.typed}%", "most": _WEIGHED}, terms)
-        return _shown(search, terms, most=most)
+    if len(terms) == 1 and not terms[0].postal:
+        search.take(_BEGUN, {"begins": f"{search.typed}%", "most": _BEGINNING_SO}, terms)
+        if len(terms[0].words[0]) <= _ONLY_BEGUN:
+            return _shown(search, terms, most=most)
     search.ask(terms, wide=False)
     if len(search.lines()) >= ENOUGH:
         return _shown(search, terms, most=most)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from itertools import product
 from random import Random
 from typing import Any, Final
 
@@ -55,6 +54,7 @@ _KINDS: Final = (
     "Women's Health, PLLC",
     "Eye Care, LLC",
 )
+_PLACES: Final = tuple(STATES.values())
 
 
 def run(*, n: int, progress: Progress) -> Figure:
@@ -137,9 +137,10 @@ def _listings(n: int) -> Iterator[Listing]:
 
 
 def _name(number: int) -> str:
-    rare = list(product(_SYLLABLES, repeat=3))[number * 31 % len(_SYLLABLES) ** 3]
+    choice = number * 31 % len(_SYLLABLES) ** 3
+    rare = [_SYLLABLES[choice // len(_SYLLABLES) ** place % len(_SYLLABLES)] for place in range(3)]
     kind = _KINDS[number * 17 % len(_KINDS)]
-    place = list(STATES.values())[number * 13 % len(STATES)] if number % 5 == 0 else ""
+    place = _PLACES[number * 13 % len(_PLACES)] if number % 5 == 0 else ""
     return " ".join(
         filter(None, ("".join(rare).title(), place, kind, str(number // 20_000) if number % 7 == 0 else ""))
     )
