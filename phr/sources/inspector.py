@@ -111,7 +111,8 @@ def inspect(
         return None
     calls = Call.objects.filter(person_id=sight.person_id, source=source)
     if only_failed:
-        calls = calls.exclude(status__range=(200, 299))
+        # A redirect is no fault, and a page where data was due is one, though its status is 200.
+        calls = calls.exclude(status__lt=400, code="")
     if before is not None:
         calls = calls.filter(pk__lt=before)
     rows = list(calls.order_by("-pk")[: SHOWN + 1])

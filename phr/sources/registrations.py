@@ -240,6 +240,9 @@ def _algorithm(text: str) -> SigningAlgorithm:
 
 def _slug(profile_id: str, portal: Portal | None) -> str:
     if portal is None:
-        return profile_id[:_LONGEST_SLUG]
+        slug = profile_id[:_LONGEST_SLUG]
+        # The demo's portals have the vendors' own, which leaves another one to whoever registers with the vendor.
+        taken = Registration.objects.filter(slug=slug).exclude(portal=None).exists()
+        return f"{slug[: _LONGEST_SLUG - 4]}-all" if taken else slug
     tail = f"-{portal.pk}"
     return f"{profile_id}-{slugify(portal.name)}"[: _LONGEST_SLUG - len(tail)].rstrip("-") + tail

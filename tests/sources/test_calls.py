@@ -52,3 +52,34 @@ def test_a_disconnection_leaves_its_questions_too(house: OpenHouse) -> None:
     disconnect(sight=there.sight, source_id=finished.source_id, egress=there.egress, now=timezone.now())
 
     assert paths(there, purpose=Call.Purpose.DISCONNECT) == ["revoke", "revoke"]
+
+
+def test_what_went_wrong_is_told_from_redirects(house: OpenHouse) -> None:
+    there = house()
+    source_id = there.connect().source_id
+    kinds: list[tuple[int | None, str]] = [
+        (200, ""),
+        (302, ""),
+        (404, "not_found"),
+        (200, "html"),
+        (None, "timeout"),
+        (503, ""),
+    ]
+    with there.sight.open():
+        for status, code in kinds:
+            Call.objects.create(
+                person_id=there.sight.person_id,
+                source_id=source_id,
+                purpose=Call.Purpose.FETCH,
+                at=timezone.now(),
+                method="GET",
+                origin=there.origin,
+                path=f"/fhir/{status}-{code}",
+                status=status,
+                code=code,
+            )
+        page = inspect(sight=there.sight, source_id=source_id, only_failed=True)
+    assert page is not None
+    failed = [line.path.rpartition("/")[2] for line in page.lines]
+    assert failed == ["503-", "None-timeout", "200-html", "404-not_found"]
+    assert all(line.tone != "good" for line in page.lines)

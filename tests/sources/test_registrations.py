@@ -32,6 +32,20 @@ def test_a_portals_own_registration_goes_before_its_vendors() -> None:
     assert own.slug != vendors.slug
 
 
+def test_a_vendor_can_be_registered_with_though_a_portal_has_its_slug() -> None:
+    portal, _ = add_portal(profile_id=NAME, name="Mercy", base_url="https://fhir.example.org/r4")
+    bound, _ = register(profile_id=NAME, client_id="demo")
+    Registration.objects.filter(pk=bound.pk).update(portal=portal)  # as the demo does
+
+    told = registrations.vendor_slug(profile_id=NAME)
+    general, created = register(profile_id=NAME, client_id="all")
+    assert created
+    assert general.slug == told != bound.slug
+    assert registrations.registration_for(portal=portal) == bound
+    # Once it is there, it stays what it is.
+    assert register(profile_id=NAME, client_id="more")[0].slug == told
+
+
 def test_a_second_registration_replaces_the_first_and_keeps_its_address() -> None:
     first, created = register(profile_id=NAME, client_id="one", secret=Secret("s3cret"))
     second, again = register(profile_id=NAME, client_id="two")
