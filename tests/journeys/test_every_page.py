@@ -15,8 +15,10 @@ pytestmark = pytest.mark.browser
 REFUSED = {
     "not-found": 404,
     "callback-unknown": 403,
+    "check-portal-wrong": 422,
     "launch-unknown": 403,
     "people-wrong": 422,
+    "registrations-wrong": 422,
     "sign-in-wrong": 200,
 }
 TOO_WIDE = """() => {
