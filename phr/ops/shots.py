@@ -22,6 +22,8 @@ WIDTHS: Final[Mapping[str, tuple[int, int]]] = {"phone": PHONE, "desktop": DESKT
 THEMES: Final = ("light", "dark")
 # The third portal's name in the demo, connected here as its users do by hand.
 _THIRD: Final = "Mercy"
+# The portal that grants a type and then refuses it.
+_LABORATORY: Final = "Northern"
 # Whose record is full, and whose stays empty; the log-in of the third portal goes by the first name.
 _FULL: Final = "Renée"
 _ACCOUNT: Final = "renee"
@@ -128,6 +130,12 @@ def _set_aside(page: Page, place: Place) -> None:
     page.goto(f"{page.url}quarantine/")
 
 
+def _asked_in_vain(page: Page, place: Place) -> None:
+    details = f".source:has-text('{_LABORATORY}') .actions a[href*='/sources/']"
+    _through("{record}sources/", details, then="a[href$='/calls/']")(page, place)
+    page.click("main a[href*='only=failed']")
+
+
 def _denied(page: Page, place: Place) -> None:
     steps.leave_for(page, record=place.empty, portal=_THIRD)
     steps.consent(page, account="kasimir", allow=False)
@@ -231,6 +239,7 @@ SHOTS: Final = (
         "source-calls",
         _through("{record}sources/", ".actions a[href*='/sources/']", then="a[href$='/calls/']"),
     ),
+    Shot("source-calls-failed", _asked_in_vain),
     Shot("operate", _at("/operate/")),
     Shot("registrations", _at("/registrations/")),
     Shot("registrations-guide", _through("/registrations/", "#lacking ~ ul a")),
