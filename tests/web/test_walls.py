@@ -168,7 +168,7 @@ def journeys(*, sight: Sight, portal: Portal, session: str) -> dict[str, UUID | 
             user_id=sight.user_id,  # type: ignore[misc]
             person_id=sight.person_id,
             portal=portal,
-            registration=registration_for(portal=portal),  # type: ignore[misc]
+            registration=registration_for(portal=portal),
             state_digest=digest(name),
             session_digest=digest(session),
             redirect_uri="https://phr.invalid/callback/",
