@@ -57,7 +57,7 @@ run: setup
 # -- proving
 
 test: setup-dev chromium
-	@$(PY) -m pytest -n auto $(ARGS)
+	@$(PY) -m pytest -n auto -m "not long" $(ARGS)
 
 # The browser journeys need Chromium from the system's packages; without it they are skipped, and say so.
 chromium:

@@ -18,7 +18,7 @@ from phr.exchange.models import SystemConnection
 from tests.exchange.conftest import DESK, observation, patient, waiting
 
 WORKER = """
-import resource, sys, time, uuid
+import sys, time, uuid
 from pathlib import Path
 import django
 django.setup()
@@ -31,7 +31,9 @@ began = time.monotonic()
 outcome = session.work(
     connection_id=uuid.UUID(sys.argv[1]), egress=Egress(), clock=timezone.now, budget=3600.0, opener=opener
 )
-print(outcome, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, round(time.monotonic() - began, 1))
+# Not getrusage: its peak is inherited from whoever started this process.
+peak = next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM"))
+print(outcome, int(peak) // 1024, round(time.monotonic() - began, 1))
 """
 
 
@@ -77,6 +79,11 @@ def compare(tmp_path: Path, address: DatabaseAddress, *, megabytes: int) -> None
     assert waiting(connection)["ana", "Observation"] == count - 1
     assert most < least + 40
     assert most < 256
+
+
+pytestmark = pytest.mark.skipif(
+    not Path("/proc/self/status").exists(), reason="the peak of a process is read from /proc"
+)
 
 
 def test_a_large_file_is_nobodys_memory(committed: DatabaseAddress, tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def test_the_command_has_a_database_of_its_own(data_dir: Path) -> None:
 def test_an_unknown_name_is_wrong_usage(data_dir: Path) -> None:
     done = manage(data_dir, "bench", "ingest", "nothing")
     assert done.returncode == 2
-    assert done.stderr == "There is no benchmark nothing: they are ingest, resync, timeline.\n"
+    assert done.stderr == "There is no benchmark nothing: they are ingest, resync, timeline, directory.\n"
     assert manage(data_dir, "bench", "ingest", "--n", "0").returncode == 2
 
 

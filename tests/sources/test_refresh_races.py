@@ -78,7 +78,7 @@ def test_the_portal_would_punish_a_race(house: OpenHouse) -> None:
         there.token(source, rejected=there.token(source))
 
 
-@pytest.mark.parametrize("rounds", [3, pytest.param(50, marks=pytest.mark.long)])
+@pytest.mark.parametrize("rounds", [3, 50])
 def test_twenty_workers_at_one_expired_token_refresh_once(house: OpenHouse, rounds: int) -> None:
     there = house()
     source = there.connect().source_id
