@@ -18,8 +18,8 @@ from connectors.directory.query import Answer, Brand, Term
 from phr.sources.profiles import all_profiles
 
 # So many answers are weighed: those whose name begins with what was typed, and the shortest names of the others.
-_BEGINNING_SO: Final = 100
-_WEIGHED: Final = 200
+_BEGINNING_SO: Final = 80
+_WEIGHED: Final = 120
 # Of a word that half of the directory has, no more than this is looked at, beside the names that begin with it:
 # whoever types such a word types another.
 _LOOKED_AT: Final = 20_000
@@ -117,7 +117,9 @@ def find(*, text: str, most: int) -> Found:
     search = _Search(typed=key_of(text), terms=terms)
     if len(terms) == 1 and not terms[0].postal:
         search.take(_BEGUN, {"begins": f"{search.typed}%", "most": _BEGINNING_SO}, terms)
-        if len(terms[0].words[0]) <= _ONLY_BEGUN:
+        if len(terms[0].words[0]) <= _ONLY_BEGUN or (
+            len(search.lines()) > most and not _is_word(search.typed)
+        ):
             return _shown(search, terms, most=most)
     search.ask(terms, wide=False)
     if len(search.lines()) >= ENOUGH:
@@ -199,6 +201,13 @@ def _meant(word: str) -> list[tuple[str, int]]:
             if rows := cursor.fetchall():
                 return [(other, len(word) - length) for other, _brands in rows]
     return []
+
+
+def _is_word(typed: str) -> bool:
+    """Tell a word of the directory from one that is still being typed."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT FROM sources_brandword WHERE word = %s", [typed])
+        return cursor.fetchone() is not None
 
 
 def _vendors(word: str) -> list[str]:
