@@ -227,6 +227,8 @@ SHOTS: Final = (
     Shot("connect", _at("{empty}sources/connect/")),
     Shot("connect-search", _at("{record}sources/connect/?q=north")),
     Shot("connect-none", _at("{record}sources/connect/?q=zzzz")),
+    Shot("connect-slip", _at("{record}sources/connect/?q=mrecy+hospital")),
+    Shot("connect-address", _at("{record}sources/connect/?q=https://fhir.example.org/r4")),
     Shot("portal", _through("{empty}sources/connect/", "#portals a")),
     Shot("portal-connected", _through("{record}sources/connect/", "#portals a")),
     Shot("denied", _denied),
