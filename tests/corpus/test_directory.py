@@ -72,7 +72,8 @@ def test_every_list_loads_and_is_found(corpus: Path) -> None:
         "not_web",
     ):
         assert total[reason], reason
-    assert total["default_port"] > 500  # of those that stay; as many stand before an address that was replaced
+    # Of those that stay; as many stand before an address that was replaced.
+    assert total["default_port"] > 500
     assert Portal.objects.filter(audience=Portal.Audience.PATIENTS).count() > 15_000
     assert Brand.objects.count() > 60_000
     assert not Portal.objects.exclude(base_url__startswith="https://").exists()
