@@ -66,7 +66,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("operate/exports/patients/<uuid:patient_id>/undo/", exports.undo, name="exports_undo"),
     path("registrations/", registrations.overview, name="registrations"),
     path("registrations/<slug:profile_id>/", registrations.vendor, name="registrations_vendor"),
-    path("registrations/<slug:profile_id>/by-itself/", registrations.by_itself, name="registrations_by_itself"),
+    path(
+        "registrations/<slug:profile_id>/by-itself/", registrations.by_itself, name="registrations_by_itself"
+    ),
     path("registrations/<slug:profile_id>/test/", registrations.test, name="registrations_test"),
     path("appearance/", home.appearance, name="appearance"),
     path("account/", home.account, name="account"),

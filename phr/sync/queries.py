@@ -202,7 +202,11 @@ def _state(  # noqa: PLR0911 - one line a state
         return "syncing", _("syncing")
     if run.state == Run.State.FAILED:
         return "failed", _("did not work")
-    if quarantined or run.state == Run.State.PARTIAL or any(row.state in {"partial", "refused"} for row in ledger):
+    if (
+        quarantined
+        or run.state == Run.State.PARTIAL
+        or any(row.state in {"partial", "refused"} for row in ledger)
+    ):
         return "partial", _("partly here")
     return "complete", _("complete")
 
