@@ -22,6 +22,11 @@ from tests.conformance.test_traps import known_tests
 
 # Client facts, and the server that they are for; the check that tells them apart.
 MECHANISMS: Final[Mapping[str, tuple[dict[str, dict[str, Any]], dict[str, Any], str]]] = {
+    "attachments.daily_limit": (
+        {"attachments": {"daily_limit": 3}},
+        {"documents_per_day": 3},
+        "documents_come",
+    ),
     "auth.introspection": (
         {"auth": {"introspection": "bearer"}},
         {"introspection_auth": "bearer"},
