@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import chain
-from typing import Any, BinaryIO, Final, cast
+from typing import Any, BinaryIO, Final
 
 from connectors.directory import bundle, rows
 from connectors.directory.addresses import Address, clean, is_r4
@@ -14,6 +13,7 @@ from connectors.directory.names import key_of, place_key, without_state
 from connectors.directory.places import postal5, state_letters, state_of_postal
 from connectors.directory.shapes import BadList, Listing, Reason, Row, Skipped
 from connectors.directory.stream import members
+from connectors.directory.unpack import MAGIC, unpacked
 from connectors.directory.vendors import Vendor, Vendors
 
 NAME_MAX: Final = 300
@@ -24,6 +24,8 @@ PRACTICE_MAX: Final = 128
 URL_MAX: Final = 500
 _WHAT_MAX: Final = 200
 _HEAD: Final = 4096
+# Texts that stand before what tells the format, all together.
+_BEFORE_MAX: Final = 1024 * 1024
 
 
 def read(
@@ -64,14 +66,12 @@ def _met(listing: Listing, seen: set[int]) -> bool:
 def _rows(stream: BinaryIO) -> Iterator[Row | Skipped]:
     stream.seek(0)
     head = stream.read(_HEAD)
-    if head.startswith(b"\x1f\x8b"):
+    if head.startswith(MAGIC):
         stream.seek(0)
-        try:
-            with gzip.GzipFile(fileobj=stream) as unpacked:
-                yield from _rows(cast("BinaryIO", unpacked))
-        except (EOFError, gzip.BadGzipFile, OSError):
-            raise BadList("It is packed with gzip, and broken.") from None
-        return
+        stream = unpacked(stream)
+        head = stream.read(_HEAD)
+        if head.startswith(MAGIC):
+            raise BadList("It is packed with gzip more than once.")
     begins = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
     stream.seek(0)
     if not begins:
@@ -93,8 +93,12 @@ def _json(again: Callable[[], Iterator[tuple[str | None, Any]]]) -> Iterator[Row
     """Tell the format by the first members: a resource says its type among them."""
     first: list[tuple[str | None, Any]] = []
     walk = again()
+    held = 0
     for name, value in walk:
         first.append((name, value))
+        held += isinstance(value, str) and len(value)
+        if held > _BEFORE_MAX:
+            raise BadList("It is JSON, but no list of endpoints of a kind that is known.")
         if name is None or name in _MEMBERS or not isinstance(value, str):
             break
         if name == "resourceType" or len(first) > 50:

@@ -12,6 +12,8 @@ from connectors.directory.shapes import BadList, Row, Skipped
 
 # A cell longer than this is no name and no address.
 CELL_MAX: Final = 2000
+# Letters in one row of a table, however many lines it goes over.
+ROW_MAX: Final = 4 * 1024 * 1024
 # What lists call our fields; letters only, small.
 _NAMES: Final[dict[str, tuple[str, ...]]] = {
     "url": (
@@ -92,10 +94,13 @@ def of_names(members: Iterable[tuple[str | None, Any]]) -> Iterator[Row | Skippe
 
 
 def of_csv(stream: BinaryIO) -> Iterator[Row | Skipped]:
-    """Read a table with a line of headings. Raises BadList where no heading means an address."""
+    """Read a table with a line of headings. Raises BadList where no heading means an address.
+
+    It raises BadList for a row of more than 4 million letters, too.
+    """
     text = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
     try:
-        table = csv.reader(text)
+        table = _records(text)
         headings = [_FIELD.get(_LETTERS.sub("", heading.casefold()), "") for heading in next(table, [])]
         if "url" not in headings:
             raise BadList("It is neither JSON nor a table with a column for the address (url).")
@@ -114,6 +119,23 @@ def of_csv(stream: BinaryIO) -> Iterator[Row | Skipped]:
         raise BadList("It is no table in CSV.") from None
     finally:
         text.detach()
+
+
+def _records(text: io.TextIOWrapper) -> Iterator[list[str]]:
+    """Yield the cells of each row. What is held is one row, whose length is told before it is all read."""
+    held = 0
+
+    def lines() -> Iterator[str]:
+        nonlocal held
+        while line := text.readline(ROW_MAX + 1):
+            held += len(line)
+            if held > ROW_MAX:
+                raise BadList("A row of it is longer than a row of a table can be.")
+            yield line
+
+    for record in csv.reader(lines()):
+        held = 0
+        yield record
 
 
 def _row(said: dict[str, str]) -> Row:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from io import StringIO
 from pathlib import Path
@@ -66,6 +67,16 @@ def test_a_list_that_cannot_be_read_does_not_keep_the_others_out(listed: str, tm
     assert Brand.objects.count() == 1
     with pytest.raises(CommandError, match="no vendor profile nobody"):
         run("load_directory", listed, "--vendor", "nobody")
+
+
+def test_a_broken_packed_list_does_not_keep_the_others_out(listed: str, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.csv.gz"
+    broken.write_bytes(gzip.compress(b"url,name\n" + b"a" * 5000)[:10] + b"\xff" * 300)
+    with pytest.raises(CommandError, match="1 of 2 lists could not be read") as failed:
+        run("load_directory", str(broken), listed)
+    assert failed.value.returncode == 1
+    assert Brand.objects.count() == 1
+    assert EndpointList.objects.count() == 1
 
 
 def test_what_ships_is_loaded_once_and_stays_beside_other_lists(listed: str, tmp_path: Path) -> None:
