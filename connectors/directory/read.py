@@ -91,18 +91,8 @@ def _rows(stream: BinaryIO) -> Iterator[Row | Skipped]:
 
 def _json(again: Callable[[], Iterator[tuple[str | None, Any]]]) -> Iterator[Row | Skipped]:
     """Tell the format by the first members: a resource says its type among them."""
-    first: list[tuple[str | None, Any]] = []
     walk = again()
-    held = 0
-    for name, value in walk:
-        first.append((name, value))
-        held += isinstance(value, str) and len(value)
-        if held > _BEFORE_MAX:
-            raise BadList("It is JSON, but no list of endpoints of a kind that is known.")
-        if name is None or name in _MEMBERS or not isinstance(value, str):
-            break
-        if name == "resourceType" or len(first) > 50:
-            break
+    first = _first(walk)
     if not first:
         return
     name, value = first[-1]
@@ -117,6 +107,22 @@ def _json(again: Callable[[], Iterator[tuple[str | None, Any]]]) -> Iterator[Row
         yield from rows.of_names(chain(first, walk))
     else:
         raise BadList("It is JSON, but no list of endpoints of a kind that is known.")
+
+
+def _first(walk: Iterator[tuple[str | None, Any]]) -> list[tuple[str | None, Any]]:
+    """Return the texts that a file begins with, and the first member that is none. Raises BadList."""
+    first: list[tuple[str | None, Any]] = []
+    held = 0
+    for name, value in walk:
+        first.append((name, value))
+        if name is None or name in _MEMBERS or not isinstance(value, str):
+            break
+        held += len(value)
+        if held > _BEFORE_MAX:
+            raise BadList("It is JSON, but no list of endpoints of a kind that is known.")
+        if name == "resourceType" or len(first) > 50:
+            break
+    return first
 
 
 # The arrays that lists keep their rows in.
