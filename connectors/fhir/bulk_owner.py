@@ -37,7 +37,7 @@ _PARTICIPANTS: Final = frozenset({"Appointment"})
 # What speaks of other resources belongs where they do.
 _TARGETS: Final[dict[str, str]] = {"Provenance": "target"}
 _URN: Final = re.compile(r"urn:uuid:([A-Za-z0-9.-]{1,64})")
-_CONDITIONAL: Final = re.compile(r"(?:.*/)?([A-Z][A-Za-z]{1,63})\?identifier=([^&]+)")
+_CONDITIONAL: Final = re.compile(r"((?:.*/)?)([A-Z][A-Za-z]{1,63})\?identifier=([^&]+)")
 _BROKEN: Final = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
 _members: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
@@ -154,7 +154,7 @@ def _named(value: dict[str, Any], base_url: str) -> Iterator[str]:
     if isinstance(text, str):
         if literal := within(text, base_url=base_url):
             yield literal
-        elif searched := conditional(text):
+        elif searched := conditional(text, base_url=base_url):
             yield "?".join(searched)
     if identifier := identifier_text(value.get("identifier")):
         kind = value.get("type")
@@ -171,13 +171,13 @@ def identifier_text(value: object) -> str:
     return f"{system if isinstance(system, str) else ''}|{number}"
 
 
-def conditional(text: str) -> tuple[str, str] | None:
-    """Return type and "system|value" of a reference that is a search by identifier, None for any other."""
+def conditional(text: str, *, base_url: str) -> tuple[str, str] | None:
+    """Return type and "system|value" of a search by identifier of this server, None for any other reference."""
     match = _CONDITIONAL.fullmatch(text)
-    if match is None:
+    if match is None or ("://" in match[1] and not within(f"{match[1]}{match[2]}/x", base_url=base_url)):
         return None
-    system, bar, value = match[2].partition("|")
-    return match[1], f"{system}|{value}" if bar else f"|{system}"
+    system, bar, value = match[3].partition("|")
+    return match[2], f"{system}|{value}" if bar else f"|{system}"
 
 
 def _of_targets(names: tuple[str, ...]) -> Owner:
@@ -202,7 +202,7 @@ def _patient(value: object, base_url: str) -> Owner | None:
         return Owner("identifier", (identifier,)) if identifier else None
     if urn := _URN.fullmatch(text.strip()):
         return Owner("patient", (urn[1],))
-    if named := conditional(text.strip()):
+    if named := conditional(text.strip(), base_url=base_url):
         return Owner("identifier", (named[1],)) if named[0] == "Patient" else None
     kind, _, patient = within(text, base_url=base_url).partition("/")
     return Owner("patient", (patient,)) if kind == "Patient" else None
@@ -216,11 +216,11 @@ def _literal(value: object, base_url: str) -> str:
 def within(text: str, *, base_url: str) -> str:
     """Return "Type/id" for a reference into the server that an export is of, "" for any other.
 
-    Without `base_url` nobody knows that server's address: then an absolute one counts by its end.
+    Without `base_url` nobody knows that server's address: then an absolute one may be of any, and names nothing of it.
     """
     text = text.strip()
     if not base_url and "://" in text:
-        text = "/".join(text.partition("/_history/")[0].rsplit("/", 2)[-2:])
+        return ""
     return relative_reference(text, base_url=base_url) or ""
 
 

@@ -119,11 +119,19 @@ def level_of(connection: SystemConnection) -> ExportLevel:
 def for_files(*, name: str, profile_id: str, base_url: str = "") -> SystemConnection:
     """Return the place that files of this name are put into, made where it is new.
 
-    `base_url`: the FHIR base of the server that they come from, where it is known. Raises UnknownProfile.
+    `base_url`: the FHIR base of the server that they come from, where it is known; else only relative references and
+    those by urn name anybody. Raises UnknownProfile, and BadConnection for a base that is no address, or not the one
+    that the place was made with: what was mapped there is known by it.
     """
     profile_of(profile_id)
+    if base_url and not base_url.startswith(("https://", "http://")):
+        raise BadConnection("A FHIR base begins with https:// or http://.")
     found = SystemConnection.objects.filter(kind=SystemConnection.Kind.FILES, name=name).first()
     if found is not None:
+        if base_url not in {"", found.base_url}:
+            raise BadConnection(
+                "Files of that name are of another server, or of an unknown one: take another name."
+            )
         return found
     row = SystemConnection(kind=SystemConnection.Kind.FILES, name=name, profile_id=profile_id)
     row.base_url = base_url or f"urn:uuid:{row.pk}"

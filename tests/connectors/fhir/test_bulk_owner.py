@@ -65,6 +65,11 @@ def test_each_type_says_it_in_its_place(resource_type: str, place: str) -> None:
         ({"reference": "urn:uuid:rosa"}, ROSA),
         ({"reference": "urn:uuid:rosa", "type": "Patient"}, ROSA),
         ({"reference": "Patient?identifier=http://mrn|7"}, Owner("identifier", ("http://mrn|7",))),
+        (
+            {"reference": f"{BASE}/Patient?identifier=http://mrn|7"},
+            Owner("identifier", ("http://mrn|7",)),
+        ),
+        ({"reference": "https://elsewhere.example/fhir/Patient?identifier=http://mrn|7"}, NOBODY),
         ({"identifier": {"system": "http://mrn", "value": "7"}}, Owner("identifier", ("http://mrn|7",))),
         ({"identifier": {"value": "7"}, "type": "Patient"}, Owner("identifier", ("|7",))),
         ({"reference": "https://elsewhere.example/fhir/Patient/rosa"}, NOBODY),
@@ -89,10 +94,14 @@ def test_every_form_of_a_reference(said: Any, expected: Owner) -> None:
     assert owner("Observation", subject=said) == expected
 
 
-def test_of_a_server_whose_address_is_unknown_an_absolute_reference_counts_by_its_end() -> None:
+def test_of_a_server_whose_address_is_unknown_an_absolute_reference_names_nobody() -> None:
     said = {"reference": "https://any.example/fhir/r4/Patient/rosa/_history/2"}
-    assert owner("Observation", base_url="", subject=said) == ROSA
-    assert owner("Observation", base_url="", subject={"reference": "https://any.example/"}) == NOBODY
+    assert owner("Observation", base_url="", subject=said) == NOBODY
+    assert (
+        owner("Observation", base_url="", subject={"reference": "http://any.example/Patient/rosa"}) == NOBODY
+    )
+    assert owner("Observation", base_url="", subject=PATIENT) == ROSA
+    assert owner("Provenance", base_url="", target=[said]) == NOBODY
 
 
 def test_who_made_it_or_received_it_does_not_own_it() -> None:

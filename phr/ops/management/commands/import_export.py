@@ -29,7 +29,10 @@ class Command(BaseCommand):
         )
         parser.add_argument("--vendor", default="generic", metavar="ID", help="see `manage.py vendors`")
         parser.add_argument(
-            "--base-url", default="", metavar="URL", help="FHIR base of the server that made them"
+            "--base-url",
+            default="",
+            metavar="URL",
+            help="FHIR base of the server that made them: else absolute references name nobody",
         )
         parser.add_argument(
             "--connection", type=UUID, metavar="ID", help="else one of that name, made where it is new"
@@ -47,7 +50,7 @@ class Command(BaseCommand):
             connection = _connection(options["connection"]) or connections.for_files(
                 name=name, profile_id=options["vendor"], base_url=options["base_url"].rstrip("/")
             )
-        except (disk.NothingToRead, UnknownProfile) as error:
+        except (connections.BadConnection, disk.NothingToRead, UnknownProfile) as error:
             raise CommandError(str(error)) from None
         export, resumed = intake.begin(desk=desk, connection=connection, found=found, now=timezone.now())
         if resumed:
