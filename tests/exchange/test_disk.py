@@ -132,7 +132,7 @@ def test_references_by_urn_count_and_by_an_address_that_nobody_named_do_not(
     ]
     connection, _done = take(written(tmp_path / "x.json", bundle(texts, kind="transaction")))
     assert waiting(connection)["ana", "Observation"] == 1
-        assert waiting(connection)["", "Observation"] == 1
+    assert waiting(connection)["", "Observation"] == 1
 
 
 def test_the_same_files_again_change_nothing(committed: DatabaseAddress, tmp_path: Path) -> None:
