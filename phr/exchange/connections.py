@@ -15,6 +15,7 @@ from connectors.fhir.bulk_request import kick_off_url, narrowest
 from connectors.profile import ExportLevel
 from connectors.smart.keys import SigningAlgorithm
 from connectors.smart.tokens import Client
+from phr.accounts import desk as desks
 from phr.accounts.desk import Desk
 from phr.exchange import lease
 from phr.exchange.models import Export, SystemConnection
@@ -58,8 +59,9 @@ def connect(
 
     Without `level`, the narrowest that the vendor offers. `client_id`: of our program, where the vendor gave it one of
     its own; it signs with our key of `algorithm`. Else `registration`, else the portal's or its vendor's. The same
-    portal, level and group again takes the new settings.
-    Raises BadConnection and UnknownProfile.
+    portal, level and group again takes the new settings; where other types or filters are asked for, the next export
+    asks for everything.
+    Raises BadConnection (also where other things are to be asked for while an export is under way) and UnknownProfile.
     """
     profile = profile_of(portal.profile_id)
     # Of a vendor whose offer nobody wrote down, what every server has that has any.
@@ -86,23 +88,28 @@ def connect(
         )
     if client_id:
         keys.require(algorithm=algorithm, now=now)
-    return SystemConnection.objects.update_or_create(
-        portal=portal,
-        level=level,
-        group_id=group_id,
-        defaults={
-            "kind": SystemConnection.Kind.PORTAL,
-            "name": name or portal.name,
-            "profile_id": portal.profile_id,
-            "base_url": portal.base_url,
-            "registration": None if client_id else registration,
-            "client_id": client_id,
-            "algorithm": algorithm if client_id else "",
-            "types": list(types),
-            "type_filters": list(type_filters),
-            "every_hours": every_hours,
-        },
-    )
+    asked = {"base_url": portal.base_url, "types": list(types), "type_filters": list(type_filters)}
+    settings = {
+        **asked,
+        "kind": SystemConnection.Kind.PORTAL,
+        "name": name or portal.name,
+        "profile_id": portal.profile_id,
+        "registration": None if client_id else registration,
+        "client_id": client_id,
+        "algorithm": algorithm if client_id else "",
+        "every_hours": every_hours,
+    }
+    with desks.for_errand().open():
+        rows = SystemConnection.objects.select_for_update(of=("self",))
+        held = rows.filter(portal=portal, level=level, group_id=group_id).first()
+        if held is not None and {name: getattr(held, name) for name in asked} != asked:
+            if open_export(held.pk) is not None:
+                raise BadConnection("An export is under way: change what is asked for when it is over.")
+            # Of what is wanted anew nothing was read before: changes alone would leave it out.
+            settings["since"] = None
+        return SystemConnection.objects.update_or_create(
+            portal=portal, level=level, group_id=group_id, defaults=settings
+        )
 
 
 def level_of(connection: SystemConnection) -> ExportLevel:

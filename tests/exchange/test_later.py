@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
+from connectors.egress import Egress
+from connectors.sandbox import RunningPortal
 from phr.core.environment import DatabaseAddress
+from phr.exchange import connections
 from phr.exchange.models import SystemConnection
-from tests.exchange.conftest import exported, observation, patient, waiting
+from tests.exchange.conftest import DESK, charts, connect, export, exported, observation, patient, waiting
+
+Hospital = Callable[..., RunningPortal]
+Network = Callable[..., Egress]
 
 ELSEWHERE = "https://elsewhere.example/fhir"
 
@@ -41,3 +49,39 @@ def test_a_name_keeps_its_base(committed: DatabaseAddress, tmp_path: Path) -> No
         _import(path, "--base-url", ELSEWHERE)
     with pytest.raises(CommandError, match="begins with"):
         _import(path, "--base-url", "elsewhere.example")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"types": ("Patient",)}, {"types": ("Patient", "Observation")}),
+        ({"types": ("Patient",)}, {}),
+        ({"type_filters": ("Observation?status=amended",)}, {"type_filters": ("Observation?status=final",)}),
+    ],
+)
+def test_what_is_asked_for_anew_is_read_whole(
+    hospital: Hospital,
+    network: Network,
+    before: dict[str, tuple[str, ...]],
+    after: dict[str, tuple[str, ...]],
+) -> None:
+    portal = hospital(charts("ana"))
+    egress = network(portal)
+    first = connect(portal, **before)
+    done = export(first, egress)
+    assert waiting(first)["ana", "Observation"] == 0
+    same = connect(portal, **before)
+    assert (same.pk, same.since) == (first.pk, done.transaction_time)
+    changed = connect(portal, **after)
+    assert (changed.pk, changed.since) == (first.pk, None)
+    export(changed, egress)
+    assert waiting(changed)["ana", "Observation"] == 3
+
+
+def test_what_is_asked_for_is_not_changed_under_way(hospital: Hospital) -> None:
+    portal = hospital(charts("ana"))
+    connection = connect(portal, types=("Patient",))
+    connections.request(desk=DESK, connection=connection, now=timezone.now())
+    assert connect(portal, types=("Patient",), every_hours=5).every_hours == 5
+    with pytest.raises(connections.BadConnection, match="under way"):
+        connect(portal)
