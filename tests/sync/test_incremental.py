@@ -70,8 +70,13 @@ class House:
 def house(
     person: Sight, serve_portal: Serve, connect: Connect, network: Network, vendor: Vendor
 ) -> Callable[..., House]:
-    def build(record: list[dict[str, Any]] = RECORD, profile: str = TELLS) -> House:
+    def build(
+        record: list[dict[str, Any]] = RECORD,
+        profile: str = TELLS,
+        before: Callable[[RunningPortal], None] = lambda _portal: None,
+    ) -> House:
         portal = serve_portal(record, vendor=vendor(profile))
+        before(portal)
         return House(person, portal, connect(portal), network(portal))
 
     return build
@@ -172,6 +177,42 @@ def test_a_step_that_failed_keeps_its_instant(house: Callable[..., House]) -> No
     there.portal.set_faults()
     there.sync()
     assert there.holds("result-1")
+
+
+@pytest.mark.parametrize("refused_in", [1, 2])
+def test_a_query_that_was_refused_is_asked_whole_until_it_is_answered(
+    house: Callable[..., House], refused_in: int
+) -> None:
+    two = (
+        '[search.queries]\nObservation = ["category=laboratory", "category=vital-signs"]\n'
+        '[limits]\nconnections = 1\n[[errors]]\nstatus = 500\nmeaning = "refused"\n'
+    )
+    # One after the other: the first search is refused, and passes the next time.
+    refusing = Fault(kind="status", status=500, times=1, where="Observation")
+    there = house(
+        profile=TELLS + two, before=lambda portal: portal.set_faults(*([refusing] if refused_in == 1 else []))
+    )
+    if refused_in == 2:
+        there.portal.put(result(1))
+        there.portal.set_faults(refusing)
+        there.sync()
+    with there.person.open():
+        states = list(Step.objects.filter(resource_type="Observation").order_by("-run", "ordinal"))[:2]
+        assert [step.state for step in states] == ["refused", "complete"]
+        # What was not shown then lies long before the instant that the other query set.
+        crawl = Crawl.objects.get(resource_type="Observation")
+        later = (timezone.now() + timedelta(minutes=11)).isoformat(timespec="seconds")
+        Step.objects.filter(instant=crawl.instant).update(instant=later)
+        Crawl.objects.update(instant=later)
+    assert not there.holds(f"result-{refused_in - 1}")
+    there.sync()
+    asked = {query["category"]: "_lastUpdated" in query for query in there.asked("Observation")}
+    assert asked == {"laboratory": False, "vital-signs": True}
+    assert there.holds(f"result-{refused_in - 1}")
+    there.sync()
+    assert all("_lastUpdated" in query for query in there.asked("Observation")), (
+        "answered: changes from now on"
+    )
 
 
 def test_an_unchanged_portal_is_read_without_a_write(house: Callable[..., House]) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import TypeVar
+from uuid import UUID
 
 from connectors.fhir.plan import PlanStep
 from connectors.fhir.plan.changes import full_every
@@ -13,8 +15,15 @@ from connectors.profile import Profile
 from phr.sync.models import Crawl, Step
 from phr.sync.pipeline.context import Work
 
-# What an answer is that says all there is to say: it was given, or is not given to us.
+# What an answer is that says all there is to say: it was given, or is not given to us. A refusal may pass all the
+# same, above all where a profile takes a server error (500) for one, as one vendor's does for every search: the
+# type's instant then speaks for its other queries alone (`completed`).
 _ANSWERED = {Step.State.COMPLETE, Step.State.REFUSED, Step.State.UNSUPPORTED}
+_CRAWLS = (Step.Kind.SEARCH, Step.Kind.EVERYTHING)
+
+# A query of a type: its kind, the type, and which of its queries it is, in the order of the plan.
+Place = tuple[str, str, int]
+_Asked = TypeVar("_Asked", PlanStep, Step)
 
 
 def bases(planned: Iterable[PlanStep], *, allowed: str) -> dict[str, bytes]:
@@ -42,14 +51,61 @@ def since(crawls: Mapping[str, Crawl], *, profile: Profile, now: datetime) -> di
     }
 
 
+def placed(steps: Iterable[_Asked]) -> Iterator[tuple[Place, _Asked]]:
+    """Yield each step with its place; `steps` in the order of the plan."""
+    count: dict[tuple[str, str], int] = defaultdict(int)
+    for step in steps:
+        kind, name = str(step.kind), step.resource_type
+        yield (kind, name, count[kind, name]), step
+        count[kind, name] += 1
+
+
+def completed(crawls: Mapping[str, Crawl], *, source_id: UUID) -> set[Place]:
+    """Return the queries that were answered whole in the run that an instant of ``crawls`` stands for.
+
+    Of these alone changes may be asked for. One that was refused then has brought nothing up to that instant; it
+    is asked whole until it is answered. The tenant is open. Where that run is no longer known, nothing is there.
+    """
+    if not crawls:
+        return set()
+    # No run before the last full crawl can have set an instant.
+    steps = Step.objects.filter(
+        run__source_id=source_id,
+        run__created_at__gte=min(crawl.full_at for crawl in crawls.values()),
+        kind__in=_CRAWLS,
+        resource_type__in=crawls,
+    )
+    found: dict[str, dict[UUID, list[Step]]] = defaultdict(lambda: defaultdict(list))
+    for step in steps.order_by("-run__created_at", "-run_id", "ordinal").only(
+        "run_id", "ordinal", "kind", "resource_type", "state", "instant", "basis"
+    ):
+        found[step.resource_type][step.run_id].append(step)
+    return {
+        place
+        for name, crawl in crawls.items()
+        for place, step in placed(_that_set(crawl, runs=found[name].values()))
+        if step.state == Step.State.COMPLETE
+    }
+
+
+def _that_set(crawl: Crawl, *, runs: Iterable[list[Step]]) -> list[Step]:
+    """Return the type's steps in the latest run that read it at the instant, asking the same; [] where none is."""
+    for steps in runs:
+        for step in steps:
+            if step.instant == crawl.instant and bytes(step.basis or b"") == bytes(crawl.basis):
+                return steps
+    return []
+
+
 def remember(work: Work, *, steps: Sequence[Step]) -> None:
     """Write down up to when each type of this run was read; the tenant is open, the lease held.
 
-    A type of which a step failed or broke off keeps what it had.
+    A type of which a step failed or broke off keeps what it had. One of which a query was refused moves on: that
+    query is asked whole next time (`completed`).
     """
     of_type: dict[str, list[Step]] = defaultdict(list)
     for step in steps:
-        if step.kind in {Step.Kind.SEARCH, Step.Kind.EVERYTHING}:
+        if step.kind in _CRAWLS:
             of_type[step.resource_type].append(step)
     held = {crawl.resource_type: crawl for crawl in Crawl.objects.filter(source=work.source)}
     for name, found in of_type.items():

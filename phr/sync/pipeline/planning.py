@@ -86,10 +86,21 @@ def _planned(work: Work, *, profile: Profile) -> list[Step]:
     allowed = " ".join((profile.id, grant.obtained_at.isoformat(), *sorted(grant.scope.split())))
     basis = crawls.bases(make(), allowed=allowed)
     told = {name: crawl for name, crawl in known.items() if bytes(crawl.basis) == basis.get(name)}
-    planned = make(
-        since={} if work.run.full else crawls.since(told, profile=profile, now=now),
-        with_status={name for name, crawl in told.items() if crawl.with_status},
-    )
+    with_status = {name for name, crawl in told.items() if crawl.with_status}
+    since = {} if work.run.full else crawls.since(told, profile=profile, now=now)
+    with work.sight.open():
+        read = crawls.completed(
+            {name: told[name] for name in since},
+            source_id=work.source.pk,
+        )
+    planned = [
+        whole if narrow.mode == "changes" and place not in read else narrow
+        for (place, narrow), whole in zip(
+            crawls.placed(make(since=since, with_status=with_status)),
+            make(with_status=with_status),
+            strict=True,
+        )
+    ]
     return [
         Step(
             person_id=work.sight.person_id,
