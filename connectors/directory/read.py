@@ -151,6 +151,7 @@ def _listings(row: Row, *, vendors: Vendors, given: str, of_list: str) -> Iterat
         name=name,
         vendor=vendor.id,
         told=vendor.told,
+        sure=vendor.sure,
         staff=vendor.staff,
         aliases=tuple(_one_line(each, NAME_MAX) for each in row.aliases[:10]),
         city=_one_line(row.city, CITY_MAX),

@@ -79,7 +79,8 @@ class Listing:
 
     `base_url`: lower-case host, no default port, no slash at its end; `published_url`: as the list writes it.
     `state`: two letters where it is one of the United States. `vendor`: the id of a profile, "generic" where
-    nobody tells. `staff`: clinicians sign in there, patients do not.
+    nobody tells; `sure`: it is not from the path of the address alone. `staff`: clinicians sign in there, patients do
+    not.
     """
 
     base_url: str
@@ -87,6 +88,7 @@ class Listing:
     name: str
     vendor: str
     told: Told = ""
+    sure: bool = False
     staff: bool = False
     aliases: tuple[str, ...] = ()
     city: str = ""

@@ -24,12 +24,15 @@ _OWN_HOST: Final = re.compile(r"^https?://([^/]*\.)?[^/{}.]+\.[^/{}.]+(/|$)")
 class Vendor:
     """Whose server it is, and how that was told.
 
+    `sure`: by more than a path, which anybody may choose: a host of the vendor's own, whoever loads the list, or the
+    list's name. Of no vendor nobody is sure.
     `staff`: clinicians alone sign in there; `patients`: then the patients' address, "" where nobody knows it.
     `replaced`: the vendor answers at another address by now, which nobody knows for this practice.
     """
 
     id: str
     told: Told
+    sure: bool = False
     staff: bool = False
     patients: str = ""
     replaced: bool = False
@@ -96,14 +99,15 @@ class Vendors:
             return Vendor(
                 id=each.vendor,
                 told="given" if given else "address",
+                sure=each.sure or each.vendor in {given, of_list},
                 staff=each.staff,
                 patients=each.patients.format_map(found.groupdict()),
                 replaced=each.replaced,
             )
         if given:
-            return Vendor(id=given, told="given")
+            return Vendor(id=given, told="given", sure=given != GENERIC)
         if of_list:
-            return Vendor(id=of_list, told="list")
+            return Vendor(id=of_list, told="list", sure=of_list != GENERIC)
         return Vendor(id=GENERIC, told="")
 
 

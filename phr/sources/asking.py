@@ -32,6 +32,18 @@ def request_text(*, portal_id: int) -> str:
             "How: docs/adding-a-vendor.md"
         ) % {"portal": portal.name, "address": portal.base_url, "profile": portal.profile_id}
     own = registrations.registration_for(portal=portal)
+    if own is None and registrations.awaits_confirmation(portal=portal):
+        return _(
+            "Please confirm that this portal is one of %(vendor)s, so that I can connect %(portal)s.\n\n"
+            "Portal: %(portal)s\nFHIR address: %(address)s\nVendor: %(vendor)s\n"
+            "Why: only the form of the address says so, and the secret of phr at %(vendor)s would be sent there\n"
+            "How: manage.py add_portal --vendor %(profile)s --name … --url %(address)s"
+        ) % {
+            "portal": portal.name,
+            "address": portal.base_url,
+            "vendor": profile.name,
+            "profile": profile.id,
+        }
     slug = own.slug if own else registrations.vendor_slug(profile_id=profile.id)
     redirect_uri = (
         registrations.redirect_uri_of(registration=own) if own else registrations.callback_url(slug=slug)

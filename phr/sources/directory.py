@@ -38,6 +38,10 @@ _NOT_REGISTERED: Final = _(
     "Whoever runs this server has not registered it with this vendor yet, so the portal would not "
     "know who asks. The message below tells them what to do."
 )
+_UNCONFIRMED: Final = _(
+    "This server is registered with %(vendor)s, but nothing except the form of its address says that this portal is "
+    "one of theirs. Whoever runs this server has to confirm that first."
+)
 _NO_KEY: Final = _(
     "This server is registered there with a key that it does not hold any more. Whoever runs it has to make a new "
     "one and give it to the vendor."
@@ -204,6 +208,7 @@ def _choices(chosen: Sequence[_Chosen], *, sight: Sight) -> tuple[PortalChoice, 
             registration=next(
                 (row for row in rows if registrations.serves(registration=row, portal=each.portal)), None
             ),
+            unconfirmed=any(registrations.unconfirmed(registration=row, portal=each.portal) for row in rows),
             connected=each.portal.pk in connected,
         )
         for each in chosen
@@ -211,7 +216,12 @@ def _choices(chosen: Sequence[_Chosen], *, sight: Sight) -> tuple[PortalChoice, 
 
 
 def _choice(
-    chosen: _Chosen, *, profile: Profile | None, registration: Registration | None, connected: bool
+    chosen: _Chosen,
+    *,
+    profile: Profile | None,
+    registration: Registration | None,
+    unconfirmed: bool,
+    connected: bool,
 ) -> PortalChoice:
     portal = chosen.portal
     said = PortalChoice(
@@ -236,7 +246,9 @@ def _choice(
         said,
         status=profile.status,
         connectable=not lack,
-        why_not=str(_LACKS.get(lack, "")),
+        why_not=_UNCONFIRMED % {"vendor": profile.name}
+        if unconfirmed and lack == "no_registration"
+        else str(_LACKS.get(lack, "")),
         lack=lack,
         # Whoever may sign in there as staff needs the same registration.
         for_staff="provider" in profile.auth.flows and lack in {"", "only_from_there"},

@@ -31,6 +31,7 @@ _COLUMNS: Final = (
     "published_url text",
     "profile_id text",
     "told text",
+    "sure boolean",
     "staff boolean",
     "fhir_version text",
     "portal_name_there text",
@@ -56,22 +57,25 @@ _ARRIVING: Final = (
 # One row for each portal, the first that names it; its name is that of the endpoint, or of the one brand there.
 _PORTALS: Final = """
 CREATE TEMPORARY TABLE arriving_portal ON COMMIT DROP AS
-SELECT DISTINCT ON (base_url) base_url, published_url, profile_id, told, fhir_version,
+SELECT DISTINCT ON (base_url) base_url, published_url, profile_id, told, sure, fhir_version,
        CASE WHEN staff THEN 'staff' ELSE 'patients' END AS audience,
        CASE WHEN portal_name_there <> '' THEN portal_name_there
             WHEN min(name_key) OVER at_portal = max(name_key) OVER at_portal THEN name
             ELSE stands_for END AS name
 FROM arriving WINDOW at_portal AS (PARTITION BY base_url) ORDER BY base_url, row
 """
-# What an operator set stays. What a user typed is found by everybody from now on, and is what the list says.
+# What an operator set stays, and what is sure goes before what the path of an address makes likely.
+# What a user typed is found by everybody from now on, and is what the list says.
 _PORTALS_SET_RIGHT: Final = """
 WITH right_now AS (
     SELECT p.id,
            CASE WHEN p.published_url = '' OR (a.published_url LIKE '%%/' AND p.published_url NOT LIKE '%%/')
                 THEN a.published_url ELSE p.published_url END AS published_url,
            CASE WHEN p.origin = 'operator' THEN p.profile_id
-                WHEN a.told IN ('given', 'address') OR p.profile_id = %(generic)s THEN a.profile_id
+                WHEN a.told = 'given' OR a.told = 'address' AND (a.sure OR NOT p.vendor_sure)
+                     OR p.profile_id = %(generic)s THEN a.profile_id
                 ELSE p.profile_id END AS profile_id,
+           a.profile_id AS said_id, a.sure AS said_sure,
            CASE WHEN p.origin = 'operator' THEN p.audience ELSE a.audience END AS audience,
            CASE WHEN p.origin = 'typed' THEN a.name ELSE p.name END AS name,
            CASE WHEN p.origin = 'typed' THEN 'directory' ELSE p.origin END AS origin,
@@ -80,15 +84,19 @@ WITH right_now AS (
 )
 UPDATE sources_portal p
 SET published_url = r.published_url, profile_id = r.profile_id, audience = r.audience, name = r.name,
-    origin = r.origin, fhir_version = r.fhir_version, unlisted_at = NULL
-FROM right_now r
-WHERE p.id = r.id AND (p.published_url, p.profile_id, p.audience, p.name, p.origin, p.fhir_version, p.unlisted_at)
-      IS DISTINCT FROM (r.published_url, r.profile_id, r.audience, r.name, r.origin, r.fhir_version, NULL)
+    origin = r.origin, fhir_version = r.fhir_version, unlisted_at = NULL, vendor_sure = r.vendor_sure
+FROM (SELECT n.*, n.profile_id = n.said_id AND n.said_sure OR n.profile_id = was.profile_id AND was.vendor_sure
+             AS vendor_sure
+      FROM right_now n JOIN sources_portal was USING (id)) AS r
+WHERE p.id = r.id AND (p.published_url, p.profile_id, p.audience, p.name, p.origin, p.fhir_version, p.unlisted_at,
+                       p.vendor_sure)
+      IS DISTINCT FROM (r.published_url, r.profile_id, r.audience, r.name, r.origin, r.fhir_version, NULL,
+                        r.vendor_sure)
 """
 _PORTALS_MADE: Final = """
-INSERT INTO sources_portal (profile_id, name, place, base_url, published_url, origin, audience, fhir_version,
-                            brand_count, created_at)
-SELECT profile_id, name, '', base_url, published_url, 'directory', audience, fhir_version, 0, %(now)s
+INSERT INTO sources_portal (profile_id, vendor_sure, name, place, base_url, published_url, origin, audience,
+                            fhir_version, brand_count, created_at)
+SELECT profile_id, sure, name, '', base_url, published_url, 'directory', audience, fhir_version, 0, %(now)s
 FROM arriving_portal a WHERE NOT EXISTS (SELECT FROM sources_portal p WHERE p.base_url = a.base_url)
 """
 _AT_PORTALS: Final = """
@@ -280,6 +288,7 @@ def _rows(
             each.published_url,
             each.vendor,
             each.told,
+            each.sure,
             each.staff,
             each.fhir_version,
             each.endpoint_name,

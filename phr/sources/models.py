@@ -41,6 +41,8 @@ class Portal(models.Model):
         STAFF = "staff", _("clinicians and staff")
 
     profile_id = models.CharField(max_length=64)
+    # A list told the vendor by more than the path of the address, which anybody may choose.
+    vendor_sure = models.BooleanField(default=False, editable=False)
     name = models.CharField(max_length=300)
     place = models.CharField(max_length=200, blank=True)
     base_url = models.URLField(max_length=500, unique=True)

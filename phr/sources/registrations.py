@@ -51,11 +51,13 @@ class BadRegistration(ValueError):  # noqa: N818 - what the caller meets
 def registration_for(*, portal: Portal) -> Registration | None:
     """Return the portal's own registration, else its vendor's, else None.
 
-    An address that a user typed has its own or none: what was made for a vendor is never sent there.
+    An address that a user typed has its own or none: what was made for a vendor is never sent there. Nor is a secret
+    that all portals of a vendor share sent to one that is the vendor's by the path of its address alone.
     """
     fitting = Q(portal=portal)
     if portal.origin != Portal.Origin.TYPED:
-        fitting |= Q(portal=None)
+        general = Q(portal=None)
+        fitting |= general if _vouched(portal) else general & ~Q(method__in=_SECRET_METHODS)
     return (
         Registration.objects.filter(fitting, profile_id=portal.profile_id)
         .order_by(F("portal").asc(nulls_last=True))
@@ -67,8 +69,29 @@ def serves(*, registration: Registration, portal: Portal) -> bool:
     """Say whether this registration may be used at this portal."""
     if registration.profile_id != portal.profile_id:
         return False
-    own = registration.portal_id == portal.pk
-    return own or (registration.portal_id is None and portal.origin != Portal.Origin.TYPED)
+    if registration.portal_id is not None:
+        return registration.portal_id == portal.pk
+    if portal.origin == Portal.Origin.TYPED:
+        return False
+    return _vouched(portal) or registration.method not in _SECRET_METHODS
+
+
+def unconfirmed(*, registration: Registration, portal: Portal) -> bool:
+    """Say whether this registration would serve the portal if the operator confirmed that it is the vendor's."""
+    general = registration.portal_id is None and registration.profile_id == portal.profile_id
+    known = portal.origin != Portal.Origin.TYPED
+    return general and known and not serves(registration=registration, portal=portal)
+
+
+def awaits_confirmation(*, portal: Portal) -> bool:
+    """Say whether some registration would serve the portal if the operator confirmed whose it is."""
+    rows = Registration.objects.filter(portal=None, profile_id=portal.profile_id)
+    return any(unconfirmed(registration=row, portal=portal) for row in rows)
+
+
+def _vouched(portal: Portal) -> bool:
+    """Say whether more than the path of an address makes a portal its vendor's."""
+    return portal.vendor_sure or portal.origin == Portal.Origin.OPERATOR
 
 
 def client_of(*, registration: Registration, now: datetime | None = None) -> Client:

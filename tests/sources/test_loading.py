@@ -204,3 +204,28 @@ def test_the_vocabulary_follows_the_brands() -> None:
     words = dict(BrandWord.objects.values_list("word", "brands"))
     assert "clinic" not in words
     assert words["hospital"] == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ([("acme", "address", False)], ("acme", False)),
+        ([("acme", "address", True)], ("acme", True)),
+        ([("acme", "address", False), ("acme", "list", True)], ("acme", True)),
+        ([("acme", "given", True), ("acme", "address", False)], ("acme", True)),
+        # The path of an address, which anybody may choose, goes before nothing that is sure.
+        ([("acme", "list", True), ("other", "address", False)], ("acme", True)),
+        ([("acme", "list", True), ("other", "address", True)], ("other", True)),
+        ([("acme", "address", False), ("other", "list", True)], ("acme", False)),
+        ([("generic", "", False), ("acme", "address", False)], ("acme", False)),
+        ([("generic", "", False), ("acme", "list", True)], ("acme", True)),
+        ([("acme", "given", True), ("generic", "given", False)], ("generic", False)),
+    ],
+)
+def test_it_is_kept_whether_the_vendor_is_sure(
+    said: list[tuple[str, str, bool]], expected: tuple[str, bool]
+) -> None:
+    for number, (vendor, told, sure) in enumerate(said):
+        put(listing("Elm", vendor=vendor, told=told, sure=sure), name=f"list {number}")
+    now = portal()
+    assert (now.profile_id, now.vendor_sure) == expected

@@ -5,9 +5,12 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from connectors.directory import Listing
 from connectors.secret import Secret
 from phr.core.crypto import KeyringError
 from phr.sources import keys, registrations
+from phr.sources.asking import request_text
+from phr.sources.loading import load
 from phr.sources.models import Portal, Registration
 from phr.sources.portals import BadAddress, add_portal, bare_url
 from phr.sources.profiles import UnknownProfile
@@ -163,6 +166,7 @@ def test_a_secret_that_has_run_out_is_not_sent() -> None:
         ("https://FHIR.example.org/R4/", "https://fhir.example.org/R4"),
         (" https://fhir.example.org:443/r4 ", "https://fhir.example.org/r4"),
         ("http://[::1]:8001//", "http://[::1]:8001"),
+        ("https://fhir.example.org./r4", "https://fhir.example.org/r4"),
     ],
 )
 def test_an_address_is_kept_in_one_form(given: str, kept: str) -> None:
@@ -182,8 +186,66 @@ def test_an_address_is_kept_in_one_form(given: str, kept: str) -> None:
         "https://a:b@x/y",
         "https://x/y?z=1",
         "https://x:99999/",
+        "https://x.org/r4\x00",
+        "https://x.org/r4%00",
+        "https://x\t.org/r4",
+        "https://x.org/r4\u202e",
+        "https://x.org/r4\ud800",
+        "https://fh\u00efr.org/r4",
+        "https://x.org/r4/../../y",
+        "https://x.org/r4/%2e%2E/y",
+        "https://x.org\\@elsewhere.org/r4",
+        "https://./r4",
+        "https://x.org../r4",
     ],
 )
 def test_what_is_no_base_address_is_refused(url: str) -> None:
     with pytest.raises(BadAddress):
         bare_url(url)
+
+
+def told_by_a_list(*, sure: bool, at: str = "https://fhir.example.org/r4") -> Portal:
+    found = [Listing(base_url=at, published_url=at, name="Elm", vendor=NAME, told="address", sure=sure)]
+    load(name="a list", found=found, vendor_names={NAME: NAME}, now=timezone.now())
+    return Portal.objects.get(base_url=at)
+
+
+def test_a_shared_secret_is_not_for_what_looks_like_the_vendors() -> None:
+    portal = told_by_a_list(sure=False)
+    general, _ = register(profile_id=NAME, client_id="vendor", secret=Secret("s3cret"))
+    assert registrations.registration_for(portal=portal) is None
+    assert not registrations.serves(registration=general, portal=portal)
+    assert registrations.unconfirmed(registration=general, portal=portal)
+    own, _ = register(profile_id=NAME, client_id="own", portal=portal, secret=Secret("0wn"))
+    assert registrations.registration_for(portal=portal) == own
+    assert registrations.serves(registration=own, portal=portal)
+
+
+def test_a_shared_secret_is_for_what_the_operator_confirmed() -> None:
+    portal = told_by_a_list(sure=False)
+    general, _ = register(profile_id=NAME, client_id="vendor", secret=Secret("s3cret"))
+    assert "add_portal" in request_text(portal_id=portal.pk)
+    add_portal(profile_id=NAME, name="Elm", base_url=portal.base_url)
+    portal = told_by_a_list(sure=False)
+    assert registrations.registration_for(portal=portal) == general
+    assert registrations.serves(registration=general, portal=portal)
+    assert "add_portal" not in request_text(portal_id=portal.pk)
+
+
+def test_a_shared_secret_is_for_what_is_the_vendors_for_sure() -> None:
+    general, _ = register(profile_id=NAME, client_id="vendor", secret=Secret("s3cret"))
+    portal = told_by_a_list(sure=True)
+    assert registrations.registration_for(portal=portal) == general
+    assert not registrations.unconfirmed(registration=general, portal=portal)
+
+
+@pytest.mark.parametrize("method", ["public", "private_key_jwt"])
+def test_what_sends_no_secret_is_for_all_that_look_like_the_vendors(method: str) -> None:
+    name = next(p.id for p in PROFILES.values() if {"public", "private_key_jwt"} <= set(p.auth.clients))
+    at = "https://fhir.example.org/r4"
+    found = [Listing(base_url=at, published_url=at, name="Elm", vendor=name, told="address")]
+    load(name="a list", found=found, vendor_names={name: name}, now=timezone.now())
+    general, _ = register(profile_id=name, client_id="vendor", method=method)
+    portal = Portal.objects.get()
+    assert registrations.registration_for(portal=portal) == general
+    assert registrations.serves(registration=general, portal=portal)

@@ -9,6 +9,7 @@ licence.
 from __future__ import annotations
 
 import gzip
+import zlib
 from collections.abc import Iterable, Iterator
 from importlib.resources import files
 
@@ -50,7 +51,7 @@ def unpack(packed: bytes, *, vendors: Vendors) -> Iterator[Listing | Skipped]:
     """
     try:
         text = gzip.decompress(packed).decode()
-    except (OSError, EOFError, UnicodeDecodeError):
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError):
         raise BadList("The facts that ship with phr cannot be unpacked.") from None
     written, address = "", None
     for line in text.split("\n"):
@@ -71,6 +72,7 @@ def unpack(packed: bytes, *, vendors: Vendors) -> Iterator[Listing | Skipped]:
                 name=name,
                 vendor=vendor.id,
                 told=vendor.told,
+                sure=vendor.sure,
                 staff=vendor.staff,
                 state=state,
                 postal_code=code,

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from connectors.directory import Vendors
 from connectors.registry import load_registry
 from tests.connectors.directory.lists import ACME, VENDORS, lantern, listings, of, profile, reasons
@@ -85,3 +87,29 @@ def test_no_two_profiles_claim_one_address() -> None:
 def test_an_address_shared_by_all_is_known() -> None:
     assert VENDORS.only_address("shared") == "https://api.shared.org/fhir/r4"
     assert VENDORS.only_address(ACME.id) == VENDORS.only_address("unknown") == ""
+
+
+@pytest.mark.parametrize(
+    ("address", "given", "of_list", "sure"),
+    [
+        ("https://fhir.acme.org/r4/1", "", "", True),
+        ("https://elsewhere.org/acme/r4", "", "", False),
+        ("https://elsewhere.org/acme/r4", "acme", "", True),
+        ("https://elsewhere.org/acme/r4", "", "acme", True),
+        ("https://elsewhere.org/x", "", "acme", True),
+        ("https://elsewhere.org/x", "acme", "", True),
+        ("https://elsewhere.org/x", "", "", False),
+        ("https://elsewhere.org/x", "generic", "", False),
+        ("https://elsewhere.org/x", "", "generic", False),
+    ],
+)
+def test_a_path_alone_makes_nobody_sure(address: str, given: str, of_list: str, sure: bool) -> None:  # noqa: FBT001
+    assert VENDORS.of_address(address, given=given, of_list=of_list).sure is sure
+    row = [{"url": address, "name": "Elm"}]
+    if not of_list:
+        assert [each.sure for each in listings(of(row, given=given))] == [sure]
+
+
+def test_a_list_of_the_vendors_name_makes_sure() -> None:
+    row = [{"url": "https://elsewhere.org/acme/r4", "name": "Elm"}]
+    assert [each.sure for each in listings(of(row, list_name="Acme_Inc.json"))] == [True]
