@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -18,6 +19,10 @@ from phr.sources.lists import vendors
 from phr.sources.models import Brand, ListedBrand, Portal
 from phr.sources.profiles import profile_of
 
+# What stands in an address as it goes over the wire (RFC 3986), and what no path needs in it: an encoded control.
+_PLAIN: Final = re.compile(r"[!-~]+")
+_UNPRINTABLE: Final = re.compile(r"%([01][0-9A-Fa-f]|7[Ff])|[\\<>\"]")
+
 
 class BadAddress(ValueError):  # noqa: N818 - what the caller meets
     """This is not the base address of a FHIR server; the message says what is wrong with it."""
@@ -26,15 +31,27 @@ class BadAddress(ValueError):  # noqa: N818 - what the caller meets
 def bare_url(url: str) -> str:
     """Return a FHIR base address as the directory keeps it: lower-case host, no slash at its end.
 
-    Raises BadAddress for what is no absolute http(s) address, or carries a user, a query or a fragment.
+    Raises BadAddress for what is no absolute http(s) address in plain letters, carries a user, a query or a
+    fragment, or whose path leads elsewhere than it says.
     """
+    text = url.strip()
+    # Before it is taken apart, for that leaves tabs and line ends out without a word.
+    if not _PLAIN.fullmatch(text):
+        raise BadAddress("The address of a portal looks like https://fhir.example.org/r4.")
     try:
-        parts = urlsplit(url.strip())
-        host, port = parts.hostname, parts.port
+        parts = urlsplit(text)
+        # The full stop that a name may end with names the same host.
+        host, port = (parts.hostname or "").removesuffix("."), parts.port
     except ValueError:
         raise BadAddress("The address of a portal looks like https://fhir.example.org/r4.") from None
-    if parts.scheme.lower() not in {"http", "https"} or not host:
+    if parts.scheme.lower() not in {"http", "https"} or not host or host.endswith("."):
         raise BadAddress("The address of a portal looks like https://fhir.example.org/r4.")
+    if any(unquote(piece) in {".", ".."} for piece in parts.path.split("/")) or _UNPRINTABLE.search(
+        parts.path
+    ):
+        raise BadAddress(
+            "The path of the address of a portal goes straight on, without dots between slashes."
+        )
     if parts.username or parts.password or parts.query or parts.fragment:
         raise BadAddress("The address of a portal holds no user, no question mark and no hash sign.")
     place = f"[{host}]" if ":" in host else host

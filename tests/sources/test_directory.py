@@ -8,7 +8,7 @@ from pytest_django import DjangoAssertNumQueries
 from phr.accounts.access import Sight
 from phr.sources import directory
 from phr.sources.models import Brand, Portal, Source
-from phr.sources.portals import BadAddress, add_portal, typed_portal
+from phr.sources.portals import BadAddress, add_portal, bare_url, typed_portal
 from phr.sources.registrations import register
 from tests.sources.conftest import PROFILES
 
@@ -165,6 +165,34 @@ def test_what_is_no_address_of_a_portal_makes_none(db: None, url: str) -> None:
     with pytest.raises(BadAddress):
         typed_portal(url=url)
     assert not Portal.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://clinic.org/r4\x00",
+        "https://clinic.org/r4%00",
+        "https://cli\tnic.org/r4",
+        "https://clinic.org/r4\u202e",
+        "https://clinic.org/r4\ud800",
+        "https://cl\u00efnic.org/r4",
+        "https://clinic.org/r4/../../x",
+        "https://clinic.org/r4/%2e%2E/x",
+        "https://clinic.org\\@elsewhere.org/r4",
+        "https://./r4",
+        "https://clinic.org../r4",
+    ],
+)
+def test_what_is_not_plain_in_an_address_is_refused_by_whoever_reads_one(db: None, url: str) -> None:
+    with pytest.raises(BadAddress):
+        bare_url(url)
+    with pytest.raises(BadAddress):
+        typed_portal(url=url)
+
+
+def test_the_full_stop_of_a_host_makes_no_second_portal(db: None) -> None:
+    assert bare_url("https://clinic.org./r4") == "https://clinic.org/r4"
+    assert typed_portal(url="https://clinic.org./r4") == typed_portal(url="https://clinic.org/r4")
 
 
 def test_a_server_at_home_is_reached_where_its_operator_allows_it(db: None, settings: LazySettings) -> None:

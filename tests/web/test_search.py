@@ -95,7 +95,16 @@ def test_an_address_is_asked_about_before_anything_is_made_of_it(
     assert "This address is not in the directory" in client.get(reply["location"]).content.decode()
 
 
-@pytest.mark.parametrize("address", ["http://clinic.example-clinic.org/r4", "https://ehr.local/fhir", "elm"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://clinic.example-clinic.org/r4",
+        "https://ehr.local/fhir",
+        "elm",
+        "https://fhir.example-clinic.org/r4\x00",
+        "https://fh\u00efr.example-clinic.org/r4",
+    ],
+)
 def test_an_address_that_will_not_do_says_why(
     ask: Callable[..., str], client: Client, sight: access.Sight, address: str
 ) -> None:
