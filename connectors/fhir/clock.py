@@ -20,6 +20,17 @@ def answered_at(headers: Mapping[str, str], *, made_at: str = "") -> str:
     return min(found).astimezone(UTC).isoformat(timespec="seconds") if found else ""
 
 
+def not_after(instant: str, sent_at: datetime) -> str:
+    """Return the earlier of a portal's instant, as FHIR writes it, and our time when we asked; "" stays "".
+
+    A portal whose clock is ahead would else leave out, for ever, what changes until ours is there too.
+    """
+    theirs = read_instant(instant)
+    if theirs is None:
+        return ""
+    return instant if theirs <= sent_at else sent_at.astimezone(UTC).isoformat(timespec="seconds")
+
+
 def http_date(text: str) -> datetime | None:
     """Read a date of HTTP (RFC 9110, 5.6.7); None for any other text."""
     try:

@@ -165,10 +165,11 @@ def _kick_off(job: Job, export: Export) -> None:
         types=connection.types,
         type_filters=connection.type_filters,
     )
+    sent_at = job.clock()
     status_url = _once_more(job, lambda: job.client().kick_off(url))
     export.status_url = seal(export, "status_url", Secret(status_url))
     export.state, export.attempts, export.reason, export.progress = State.ASKED, 0, "", ""
-    export.started_at = export.started_at or job.clock()
+    export.started_at = export.started_at or sent_at
     job.progressed = True
     job.save(export, "status_url", "state", "attempts", "reason", "progress", "started_at")
 
@@ -220,7 +221,9 @@ def _list_files(job: Job, export: Export, manifest: Manifest) -> None:
         ExportFile.objects.filter(export=export).delete()
         ExportFile.objects.bulk_create(rows, batch_size=500)
         export.state, export.attempts, export.progress = State.FETCHING, 0, ""
-        export.transaction_time, export.requires_token = manifest.transaction_time, manifest.requires_token
+        # A server whose clock is ahead would else leave out, for ever, what changes until ours is there too.
+        export.transaction_time = min(manifest.transaction_time, export.started_at or export.created_at)
+        export.requires_token = manifest.requires_token
         export.save()
     job.progressed = True
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from django.utils import timezone
 from connectors.egress import Egress
 from connectors.sandbox import RunningPortal
 from phr.core.environment import DatabaseAddress
-from phr.exchange import connections
+from phr.exchange import connections, session
 from phr.exchange.models import SystemConnection
 from tests.exchange.conftest import DESK, charts, connect, export, exported, observation, patient, waiting
 
@@ -85,3 +86,22 @@ def test_what_is_asked_for_is_not_changed_under_way(hospital: Hospital) -> None:
     assert connect(portal, types=("Patient",), every_hours=5).every_hours == 5
     with pytest.raises(connections.BadConnection, match="under way"):
         connect(portal)
+
+
+def test_a_server_whose_clock_is_ahead_of_ours_leaves_nothing_out(
+    hospital: Hospital, network: Network
+) -> None:
+    portal = hospital(charts("ana"))
+    connection, egress = connect(portal), network(portal)
+
+    def clock() -> datetime:
+        return timezone.now() - timedelta(seconds=100)
+
+    asked_at = clock()
+    connections.request(desk=DESK, connection=connection, now=asked_at)
+    while session.work(connection_id=connection.pk, egress=egress, clock=clock) is not session.Outcome.DONE:
+        assert timezone.now() - timedelta(seconds=130) < asked_at
+    connection.refresh_from_db()
+    assert connection.since is not None
+    assert asked_at <= connection.since <= clock()
+    assert connection.since < asked_at + timedelta(seconds=30)

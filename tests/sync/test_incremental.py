@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -16,9 +16,11 @@ from connectors.sandbox import Fault, RunningPortal
 from phr.accounts.access import Sight
 from phr.records.models import Resource
 from phr.sources.models import Grant
+from phr.sync import requests
 from phr.sync.models import Crawl, Run, Step
+from phr.sync.pipeline import session
 from phr.sync.queries import source_detail
-from tests.sync.conftest import Connect, Serve, Vendor, said, work_until_over
+from tests.sync.conftest import Connect, Serve, Vendor, let_time_pass, said, work_until_over
 from tests.sync.records import DOCTOR, PATIENT, problem, result, visit
 
 Network = Callable[..., Egress]
@@ -223,3 +225,30 @@ def test_an_unchanged_portal_is_read_without_a_write(house: Callable[..., House]
     with there.person.open():
         assert list(Resource.objects.order_by("id").values_list("id", "number", "changed_at")) == before
         assert not any(Step.objects.filter(run=run).values_list("created", flat=True))
+
+
+def test_a_portal_whose_clock_is_ahead_of_ours_leaves_nothing_out(house: Callable[..., House]) -> None:
+    there = house()
+
+    def clock() -> datetime:
+        return timezone.now() - timedelta(hours=1)
+
+    with there.person.open():
+        requests.request(
+            sight=there.person,
+            source_id=there.source_id,
+            trigger=Run.Trigger.PERSON,
+            full=True,
+            now=clock(),
+        )
+    let_time_pass(there.source_id)
+    for _ in range(10):
+        outcome = session.work(source_id=there.source_id, egress=there.egress, clock=clock)
+        if outcome is session.Outcome.DONE:
+            break
+        let_time_pass(there.source_id)
+    with there.person.open():
+        instants = [datetime.fromisoformat(crawl.instant) for crawl in Crawl.objects.all()]
+        assert Run.objects.filter(state=Run.State.COMPLETE).count() == 2
+    assert instants
+    assert max(instants) <= clock()

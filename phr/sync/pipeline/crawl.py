@@ -13,6 +13,7 @@ from typing import Literal
 from connectors.errors import PortalError, Reauthorize
 from connectors.fhir.bundle import Page
 from connectors.fhir.client import FhirClient
+from connectors.fhir.clock import not_after
 from connectors.secret import Secret
 from phr.core import crypto
 from phr.records import store
@@ -165,7 +166,7 @@ def _store(
         )
         if not step.pages:
             # Of the first page: what changes while we read is not in all of the others.
-            step.instant = page.instant
+            step.instant = not_after(page.instant, step.started_at or work.clock())
         step.pages += 1
         step.matched = matched
         if step.reason != decide.PAGING_EXPIRED:

@@ -1,6 +1,8 @@
+from datetime import UTC, datetime
+
 import pytest
 
-from connectors.fhir.clock import answered_at
+from connectors.fhir.clock import answered_at, not_after
 
 DATE = "Wed, 21 Oct 2026 07:28:00 GMT"
 
@@ -22,3 +24,18 @@ DATE = "Wed, 21 Oct 2026 07:28:00 GMT"
 )
 def test_the_instant_of_an_answer_is_the_portals_own(date: str, made_at: str, expected: str) -> None:
     assert answered_at({"date": date}, made_at=made_at) == expected
+
+
+@pytest.mark.parametrize(
+    ("theirs", "expected"),
+    [
+        ("2026-10-21T07:28:00+00:00", "2026-10-21T07:28:00+00:00"),
+        ("2026-10-21T09:30:00+02:00", "2026-10-21T09:30:00+02:00"),
+        ("2026-10-21T07:30:01Z", "2026-10-21T07:30:00+00:00"),
+        ("2036-10-21T07:28:00+00:00", "2026-10-21T07:30:00+00:00"),
+        ("", ""),
+        ("soon", ""),
+    ],
+)
+def test_a_clock_that_is_ahead_counts_up_to_when_we_asked(theirs: str, expected: str) -> None:
+    assert not_after(theirs, datetime(2026, 10, 21, 7, 30, 0, 700, tzinfo=UTC)) == expected
