@@ -5,12 +5,9 @@ from __future__ import annotations
 import gzip
 import io
 import zlib
-from typing import TYPE_CHECKING, BinaryIO, Final, cast
+from typing import Any, BinaryIO, Final, cast
 
 from connectors.directory.shapes import BadList
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
 
 MAGIC: Final = b"\x1f\x8b"
 # Ten times the largest list that is published; a few megabytes of zeros unpack to more.
@@ -40,7 +37,7 @@ class _Unpacked(io.RawIOBase):
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
         return self._packed.seek(offset, whence)
 
-    def readinto(self, buffer: WriteableBuffer, /) -> int:
+    def readinto(self, buffer: Any, /) -> int:
         try:
             count = self._packed.readinto(buffer)
         except (EOFError, gzip.BadGzipFile, zlib.error):
