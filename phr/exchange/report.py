@@ -22,6 +22,8 @@ _SENTENCES: Final[dict[str, Promise]] = {
         "The server does not accept our program: look at its client id, key and scopes there."
     ),
     "bad_scope": _("The server does not accept the scopes that were asked for; name the types with --type."),
+    "too_many_manifests": _("The server's list of files goes on for too long: nothing of it was fetched."),
+    "manifest_repeats": _("The server's list of files leads back to itself: nothing of it was fetched."),
     "export_expired": _("The server forgot the export before it was fetched; it is asked for anew."),
     "fewer_than_claimed": _(
         "The server gave fewer records than it counts. The next export asks for all again."

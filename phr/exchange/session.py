@@ -13,7 +13,7 @@ from uuid import UUID
 from connectors.egress import Egress
 from connectors.errors import PortalError, Reauthorize, RetryLater
 from connectors.fhir.bulk_client import Gone, Working
-from connectors.fhir.bulk_manifest import Manifest
+from connectors.fhir.bulk_manifest import File, Manifest
 from connectors.fhir.bulk_request import kick_off_url
 from connectors.secret import Secret
 from phr.accounts import desk as desks
@@ -51,6 +51,14 @@ class Outcome(StrEnum):
     AGAIN = "again"  # time was up: ring at once
     LATER = "later"  # the server wants a pause: beat will ring
     BUSY = "busy"  # somebody else has it, or nobody wants it
+
+
+class _Unending(Exception):  # noqa: N818 - what is met
+    """The list of an export's files has no end; `code` says how."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
 
 
 def work(
@@ -100,7 +108,7 @@ def _work(job: Job, opener: Opener) -> Outcome:
     if export is not None:
         try:
             verdict = _advance(job, export, opener)
-        except NotRegistered as error:
+        except (NotRegistered, _Unending) as error:
             _close(job, export, State.FAILED, error.code)
             verdict = Verdict.OVER
         except RetryLater as error:
@@ -196,16 +204,7 @@ def _poll(job: Job, export: Export) -> bool:
 
 
 def _list_files(job: Job, export: Export, manifest: Manifest) -> None:
-    files = list(manifest.files)
-    following = manifest.next_url
-    for _ in range(_MANIFESTS):
-        if following is None:
-            break
-        further = job.client().poll(following)
-        if not isinstance(further, Manifest):
-            raise RetryLater("server_error")
-        files += further.files
-        following = further.next_url
+    files, requires_token = _all_of(job, manifest)
     rows = []
     for ordinal, file in enumerate(files):
         row = ExportFile(
@@ -223,9 +222,31 @@ def _list_files(job: Job, export: Export, manifest: Manifest) -> None:
         export.state, export.attempts, export.progress = State.FETCHING, 0, ""
         # A server whose clock is ahead would else leave out, for ever, what changes until ours is there too.
         export.transaction_time = min(manifest.transaction_time, export.started_at or export.created_at)
-        export.requires_token = manifest.requires_token
+        export.requires_token = requires_token
         export.save()
     job.progressed = True
+
+
+def _all_of(job: Job, manifest: Manifest) -> tuple[list[File], bool]:
+    """Return the files of a manifest and of those it goes on in, and whether any of them wants a token.
+
+    Raises _Unending `too_many_manifests` and `manifest_repeats`: an export of which a part is not known is none.
+    """
+    files, requires_token = list(manifest.files), manifest.requires_token
+    following, seen = manifest.next_url, set[str]()
+    while following is not None:
+        if following in seen:
+            raise _Unending("manifest_repeats")
+        if len(seen) == _MANIFESTS:
+            raise _Unending("too_many_manifests")
+        seen.add(following)
+        further = job.client().poll(following)
+        if not isinstance(further, Manifest):
+            raise RetryLater("server_error")
+        files += further.files
+        requires_token = requires_token or further.requires_token
+        following = further.next_url
+    return files, requires_token
 
 
 def _fetch(job: Job, export: Export, opener: Opener) -> Verdict:

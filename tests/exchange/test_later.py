@@ -13,10 +13,21 @@ from django.utils import timezone
 
 from connectors.egress import Egress
 from connectors.sandbox import RunningPortal
+from connectors.sandbox.http import Request, Response, json_response
 from phr.core.environment import DatabaseAddress
 from phr.exchange import connections, session
-from phr.exchange.models import SystemConnection
-from tests.exchange.conftest import DESK, charts, connect, export, exported, observation, patient, waiting
+from phr.exchange.models import Export, SystemConnection
+from tests.exchange.conftest import (
+    DESK,
+    charts,
+    connect,
+    export,
+    exported,
+    files,
+    observation,
+    patient,
+    waiting,
+)
 
 Hospital = Callable[..., RunningPortal]
 Network = Callable[..., Egress]
@@ -105,3 +116,56 @@ def test_a_server_whose_clock_is_ahead_of_ours_leaves_nothing_out(
     assert connection.since is not None
     assert asked_at <= connection.since <= clock()
     assert connection.since < asked_at + timedelta(seconds=30)
+
+
+def _turn_pages(portal: RunningPortal, *, leads: Callable[[int, int], int | None]) -> None:
+    """Let a portal list one file a page; `leads`: from a page, of how many, to which."""
+    whole = portal.bulk.handle
+
+    def handle(request: Request, *, path: str, base_url: str) -> Response:
+        answer = whole(request, path=path, base_url=base_url)
+        if answer.status != 200 or request.method != "GET" or b"transactionTime" not in answer.body:
+            return answer
+        told = json.loads(answer.body)
+        page, count = int(request.query.partition("page=")[2] or 0), len(told["output"])
+        following = leads(page, count)
+        if following is not None:
+            told["link"] = [{"relation": "next", "url": f"{base_url}/{path}?page={following}"}]
+        told["output"] = told["output"][page : page + 1]
+        return json_response(told)
+
+    portal.bulk.handle = handle  # type: ignore[method-assign]
+
+
+def _to_the_end(page: int, count: int) -> int | None:
+    return page + 1 if page + 1 < count else None
+
+
+def test_a_list_of_files_goes_on_in_others(hospital: Hospital, network: Network) -> None:
+    portal = hospital(charts("ana"), piece=1)
+    _turn_pages(portal, leads=_to_the_end)
+    connection = connect(portal)
+    done = export(connection, network(portal))
+    assert (done.state, len(files(done))) == (Export.State.COMPLETE, len(charts("ana")))
+    assert waiting(connection)["ana", "Observation"] == 3
+
+
+@pytest.mark.parametrize(
+    ("leads", "reason"),
+    [
+        (lambda page, _count: page + 1, "too_many_manifests"),
+        (lambda page, _count: (page + 1) % 3, "manifest_repeats"),
+        (lambda page, _count: page or 1, "manifest_repeats"),
+    ],
+)
+def test_a_list_of_files_without_an_end_is_no_export(
+    hospital: Hospital, network: Network, leads: Callable[[int, int], int | None], reason: str
+) -> None:
+    portal = hospital(charts("ana"), piece=1)
+    connection, egress = connect(portal), network(portal)
+    before = export(connection, egress)
+    _turn_pages(portal, leads=leads)
+    done = export(connection, egress)
+    assert (done.state, done.reason, files(done)) == (Export.State.FAILED, reason, [])
+    connection.refresh_from_db()
+    assert connection.since == before.transaction_time
