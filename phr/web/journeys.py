@@ -11,13 +11,13 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from connectors.smart.server import DiscoveryChanged
 from phr.accounts import access
 from phr.accounts.access import Role, Sight
 from phr.core.network import documents, egress
 from phr.sources.flows import begin as flow
 from phr.sources.flows import confirm
 from phr.sources.flows.launch import Launched
+from phr.sources.flows.moves import Moved
 from phr.sources.flows.outcomes import ConnectRefused, Finished, Unconfirmed
 from phr.sync import requests, tasks
 from phr.sync.labels import type_label
@@ -58,12 +58,12 @@ def leave(
             as_staff=as_staff,
             reconnects=reconnects,
             brand_id=brand_id,
-            accept_changes="accept_changes" in request.POST,
+            accepts=request.POST.get("accept_changes", ""),
             egress=egress(),
             cache=documents(),
             now=now,
         )
-    except DiscoveryChanged as changed:
+    except Moved as changed:
         return _moved_page(request, changed, portal_name=portal_name)
     if not begun.comes_back:
         return redirect("connect_waiting", sight.person_id, begun.attempt_id)
@@ -133,8 +133,8 @@ def session_key(request: HttpRequest) -> str:
     return key
 
 
-def _moved_page(request: SignedInRequest, changed: DiscoveryChanged, *, portal_name: str) -> HttpResponse:
-    """Ask whether to follow a portal to another address; the same form is sent again with that word."""
+def _moved_page(request: SignedInRequest, changed: Moved, *, portal_name: str) -> HttpResponse:
+    """Ask whether to follow a portal to another address; the same form is sent again with what was shown."""
     words: Mapping[str, str] = {
         "authorization_endpoint": _("Where you sign in"),
         "token_endpoint": _("Where this server proves itself"),
@@ -144,7 +144,12 @@ def _moved_page(request: SignedInRequest, changed: DiscoveryChanged, *, portal_n
         "portal_name": portal_name,
         "changes": [(words[each.field], each) for each in changed.changes if each.field in words],
         "others": [each for each in changed.changes if each.field not in words],
-        "sent": [(name, value) for name, value in request.POST.items() if name != "csrfmiddlewaretoken"],
+        "accepts": changed.accepts,
+        "sent": [
+            (name, value)
+            for name, value in request.POST.items()
+            if name not in {"csrfmiddlewaretoken", "accept_changes"}
+        ],
         "section": "sources",
     }
     return may_leave(render(request, "connect/moved.html", context, status=409))

@@ -8,9 +8,10 @@ from typing import Any
 
 import httpx2  # noqa: TID251 - what a portal says is changed on its way to our own client
 import pytest
+from django.core import signing
 
 from connectors.sandbox import SandboxClient
-from connectors.smart.server import DiscoveryChanged
+from phr.sources.flows.moves import Moved
 from phr.sources.flows.outcomes import ConnectRefused
 from phr.sources.models import Grant, Source
 from tests.sources.conftest import House, OpenHouse
@@ -133,11 +134,15 @@ MOVED = {
 }
 
 
+def with_(other: dict[str, str]) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    return lambda good: good | other
+
+
 def test_a_portal_that_moved_its_sign_in_is_followed_by_nobody_who_does_not_know(liar: Liar) -> None:
     first = liar.there.connect()
     liar.says("/smart-configuration", lambda good: good | MOVED)
     for reconnects in (first.source_id, None):
-        with pytest.raises(DiscoveryChanged) as caught:
+        with pytest.raises(Moved) as caught:
             liar.there.begin(reconnects=reconnects)
         assert {each.field for each in caught.value.changes} >= {"authorization_endpoint", "token_endpoint"}
     assert liar.between.hosts == {"127.0.0.1"}
@@ -145,7 +150,18 @@ def test_a_portal_that_moved_its_sign_in_is_followed_by_nobody_who_does_not_know
     token = liar.there.token(first.source_id)
     assert liar.there.token(first.source_id, rejected=token) != token
     assert liar.between.hosts == {"127.0.0.1"}
-    assert liar.there.begin(reconnects=first.source_id, accept_changes=True).startswith(
+    shown = caught.value.accepts
+    # What was agreed to is what was shown, and nothing that the portal says since.
+    for field in ("authorization_endpoint", "token_endpoint", "jwks_uri"):
+        since = {**MOVED, field: "https://elsewhere.example/since"}
+        liar.says("/smart-configuration", with_(since))
+        with pytest.raises(Moved):
+            liar.there.begin(reconnects=first.source_id, accepts=shown)
+    liar.says("/smart-configuration", lambda good: good | MOVED)
+    for accepts in ("1", shown[:-1], signing.dumps("x", salt="another")):
+        with pytest.raises(Moved):
+            liar.there.begin(reconnects=first.source_id, accepts=accepts)
+    assert liar.there.begin(reconnects=first.source_id, accepts=shown).startswith(
         "https://elsewhere.example/authorize?"
     )
 

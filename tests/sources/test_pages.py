@@ -211,7 +211,15 @@ def test_nobody_is_sent_to_where_a_portal_moved_without_being_asked(
     assert answer.status_code == 409
     assert "has moved its sign-in" in text(answer)
     assert "https://elsewhere.example/token" in text(answer)
-    answer = browser.post(address, {"accept_changes": "1"})
+    (shown,) = re.findall(r'name="accept_changes" value="([^"]+)"', text(answer))
+    assert browser.post(address, {"accept_changes": "1"}).status_code == 409
+    since = {"authorization_endpoint": "https://elsewhere.example/since"}
+    liar.says("/smart-configuration", lambda good: good | MOVED | since)
+    answer = browser.post(address, {"accept_changes": shown})
+    assert answer.status_code == 409
+    assert "https://elsewhere.example/since" in text(answer)
+    liar.says("/smart-configuration", lambda good: good | MOVED)
+    answer = browser.post(address, {"accept_changes": shown})
     assert answer.headers["Location"].startswith("https://elsewhere.example/authorize?")
     assert liar.between.hosts == {"127.0.0.1"}
 

@@ -19,11 +19,11 @@ from connectors.smart.authorize import AuthorizationRequest
 from connectors.smart.client import Client
 from connectors.smart.discovery import Server, discover
 from connectors.smart.documents import DocumentCache
-from connectors.smart.server import require_unchanged
 from phr.accounts.access import NotVisible, Role, Sight
 from phr.core.crypto import seal
 from phr.sources import dynamic, registrations
 from phr.sources.calls import listening
+from phr.sources.flows import moves
 from phr.sources.flows.attempts import KEPT, LIFETIME, digest
 from phr.sources.flows.launch import Launched
 from phr.sources.models import Brand, Call, ConnectAttempt, Grant, Launch, Portal, Registration, Source
@@ -71,7 +71,7 @@ def begin(
     as_staff: bool = False,
     reconnects: UUID | None = None,
     brand_id: int | None = None,
-    accept_changes: bool = False,
+    accepts: str = "",
     egress: Egress,
     cache: DocumentCache | None = None,
     now: datetime,
@@ -81,10 +81,11 @@ def begin(
     The Sight is not open: the portal is asked for its endpoints first, and what it answers is pinned in the
     attempt. ``launched``: the launch from the portal's own page that is answered; without it the person begins
     here, or with ``as_staff`` a professional, who chooses the patient at the portal. ``reconnects``: the source
-    whose chart must come back. ``accept_changes``: the person was told that the portal now signs people in
-    elsewhere. An address that a user typed is registered with on the way, where it offers that.
+    whose chart must come back. ``accepts``: what `Moved` gave when the person was shown where the portal now
+    signs people in, and goes along with that; anything else is shown first. An address that a user typed is
+    registered with on the way, where it offers that.
 
-    Raises NotRegistered, UnknownPortal, NotVisible (the Sight is no caregiver's), DiscoveryChanged, and the
+    Raises NotRegistered, UnknownPortal, NotVisible (the Sight is no caregiver's), Moved, and the
     PortalErrors of discovery and registration.
     """
     if sight.user_id is None or not sight.may(Role.CAREGIVER) or not session_key:
@@ -98,7 +99,7 @@ def begin(
             brand_id=brand_id,
             reconnects=reconnects,
             registration=launched.registration if launched else None,
-            accept_changes=accept_changes,
+            accepts=accepts,
             egress=calls.through(egress),
             cache=cache,
             now=now,
@@ -169,7 +170,7 @@ def _there(
     brand_id: int | None,
     reconnects: UUID | None,
     registration: Registration | None,
-    accept_changes: bool,
+    accepts: str,
     egress: Egress,
     cache: DocumentCache | None,
     now: datetime,
@@ -200,9 +201,12 @@ def _there(
         client_id=registration.client_id if registration else "",
         cache=cache,
     )
-    for before in pinned:
-        if before and not accept_changes:
-            require_unchanged(pinned=Server.from_dict(before), found=server)
+    moves.require_known(
+        pinned=[Server.from_dict(before) for before in pinned if before],
+        found=server,
+        portal_id=portal.pk,
+        accepted=accepts,
+    )
     if anew:
         registration = dynamic.register_at(portal=portal, server=server, egress=egress, now=now)
     assert registration is not None
