@@ -54,6 +54,8 @@ def _read(path: Path) -> dict[str, Any]:
         raise ProfileError(file=path, key="", reason="is not UTF-8 text") from None
     except tomllib.TOMLDecodeError as error:
         raise ProfileError(file=path, key="", reason=f"is not TOML: {error}") from None
+    except RecursionError:
+        raise ProfileError(file=path, key="", reason="is nested too deeply") from None
 
 
 def _unknown_key(value: object, kind: Any, where: str) -> tuple[str, str] | None:

@@ -19,6 +19,11 @@ _HEADER: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
 _PARAMETER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
 _PLACEHOLDER: Final = re.compile(r"\{([A-Za-z0-9_]+)\}")
 _PATH: Final = re.compile(r"[A-Za-z]+(\[\])?(\.[A-Za-z]+(\[\])?)*")
+# A piece of a path: no scheme, host, user, query or "..".
+_SEGMENT: Final = r"[A-Za-z0-9_~-][A-Za-z0-9._~-]*"
+_PIECE: Final = re.compile(rf"/?{_SEGMENT}(/{_SEGMENT})*/?")
+    r"(/?[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+/?"
+)  # of a path: no scheme, host, user or ".."
 _OUR_HEADERS: Final = frozenset({"accept", "authorization", "connection", "content-length", "cookie", "host"})
 # Keys of `search` that shape searches; where all comes at once, there are none.
 _SHAPES: Final = (
@@ -61,6 +66,9 @@ def _identity(profile: Profile) -> Iterator[Fault]:
 
 
 def _fhir(profile: Profile) -> Iterator[Fault]:
+    accept = profile.fhir.accept
+    if not accept.strip() or not accept.isprintable() or not accept.isascii():
+        yield "fhir.accept", "is not plain text"
     for name, value in profile.fhir.headers.items():
         if not _HEADER.fullmatch(name) or name.lower() in _OUR_HEADERS:
             yield f"fhir.headers.{name}", "is not a header that a profile may set"
@@ -83,6 +91,8 @@ def _auth(profile: Profile) -> Iterator[Fault]:
     for old, new in auth.authorize_rewrite.items():
         if not old or not new or old == new:
             yield "auth.authorize_rewrite", "holds a piece that is empty, or replaced by itself"
+        elif not _PIECE.fullmatch(old) or not _PIECE.fullmatch(new):
+            yield "auth.authorize_rewrite", "holds what is no piece of a path, such as a scheme or a host"
     if auth.dynamic_registration == "software_id" and "private_key_jwt" not in auth.clients:
         yield "auth.dynamic_registration", 'is "software_id", which registers a key: private_key_jwt is due'
 

@@ -15,7 +15,7 @@ from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
 from connectors.errors import BadReply, Code, Denied, RetryLater
 from connectors.profile import Profile
-from connectors.smart.server import Server
+from connectors.smart.server import Server, origin
 
 _STATE_BYTES: Final = 32  # 256 bits; the specification asks for 122
 _VERIFIER_BYTES: Final = 64  # 86 characters; RFC 7636 allows 43 to 128
@@ -127,12 +127,23 @@ def authorization_request(
 
 def patient_endpoint(*, server: Server, profile: Profile) -> str:
     """Return the authorization endpoint at which patients sign in: the discovered one as the profile mends
-    it.
+    it. Raises BadReply where that would lead to another server: a profile mends paths alone.
     """
     endpoint = server.authorization_endpoint
     for piece, instead in profile.auth.authorize_rewrite.items():
         endpoint = endpoint.replace(piece, instead)
+    if endpoint != server.authorization_endpoint and not _same_origin(
+        endpoint, server.authorization_endpoint
+    ):
+        raise BadReply("discovery_elsewhere")
     return endpoint
+
+
+def _same_origin(one: str, other: str) -> bool:
+    try:
+        return origin(one) == origin(other) and "@" not in urlsplit(one).netloc
+    except ValueError:
+        return False
 
 
 def _request(endpoint: str, parameters: Mapping[str, str], server: Server) -> AuthorizationRequest:

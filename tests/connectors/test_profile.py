@@ -151,3 +151,8 @@ def test_it_says_why_a_file_cannot_be_read(tmp_path: Path, content: bytes, reaso
 def test_it_says_that_a_file_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(ProfileError, match="cannot be read"):
         load_profile(tmp_path / "acme.toml")
+
+
+@pytest.mark.parametrize("text", ["x = " + "[" * 20_000, "x = " + "{a=" * 20_000, "[" + "a." * 20_000 + "a]"])
+def test_a_file_that_is_nested_without_end_is_refused_like_any_other(tmp_path: Path, text: str) -> None:
+    assert fault(tmp_path, text).reason

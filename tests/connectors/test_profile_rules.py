@@ -58,6 +58,9 @@ IMPOSSIBLE: list[tuple[str, str, dict[str, Any]]] = [
     ("our_bearer", "fhir.headers.Authorization", {"fhir__headers": {"Authorization": "Bearer x"}}),
     ("header_with_a_blank", "fhir.headers.X Y", {"fhir__headers": {"X Y": "1"}}),
     ("header_of_something_else", "fhir.headers.X-Id", {"fhir__headers": {"X-Id": "{client_secret}"}}),
+    ("header_with_a_line_end", "fhir.headers.X-Id", {"fhir__headers": {"X-Id": "1\\r\\nX: 2"}}),
+    ("accept_with_a_line_end", "fhir.accept", {"fhir__accept": "application/json\\r\\nX: 2"}),
+    ("accepts_nothing", "fhir.accept", {"fhir__accept": " "}),
     # --- signing in
     ("no_client", "auth.clients", {"auth__clients": []}),
     ("client_twice", "auth.clients", {"auth__clients": ["public", "public"]}),
@@ -67,6 +70,20 @@ IMPOSSIBLE: list[tuple[str, str, dict[str, Any]]] = [
     ("issuer_twice", "auth.issuers", {"auth__issuers": ["https://login.acme.example"] * 2}),
     ("rewrites_nothing", "auth.authorize_rewrite", {"auth__authorize_rewrite": {"": "patient"}}),
     ("rewrites_to_nothing", "auth.authorize_rewrite", {"auth__authorize_rewrite": {"staff": ""}}),
+    *(
+        (f"rewrites_{number}", "auth.authorize_rewrite", {"auth__authorize_rewrite": {old: new}})
+        for number, (old, new) in enumerate(
+            [
+                ("https://", "http://"),
+                ("/staff/", "@evil.example/"),
+                ("/staff/", "//evil.example/"),
+                ("/staff/", "/../patients/"),
+                ("/staff/", "/pat\\nients/"),
+                ("/staff/", "/patients?x="),
+                ("example/", "example:8443/"),
+            ]
+        )
+    ),
     ("rewrites_to_itself", "auth.authorize_rewrite", {"auth__authorize_rewrite": {"staff": "staff"}}),
     (
         "registers_a_key_that_it_has_not",

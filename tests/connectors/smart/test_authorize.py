@@ -131,6 +131,29 @@ def test_a_server_that_names_the_patients_page_is_taken_at_its_word(generic: Pro
     assert asked(profile).url.startswith("https://as.example/authorize?")
 
 
+@pytest.mark.parametrize(
+    ("piece", "instead"),
+    [
+        ("as.example", "evil.example"),
+        ("as.example", "as.example@evil.example"),
+        ("as.example", "user@as.example"),
+        ("https", "http"),
+        ("as.example", "as.example:8443"),
+        ("https://as.example", "javascript:alert(1)"),
+    ],
+)
+def test_a_rewritten_address_stays_on_the_server_that_was_discovered(
+    generic: Profile, piece: str, instead: str
+) -> None:
+    # Given a profile as no loader lets through
+    profile = with_auth(generic, authorize_rewrite={piece: instead})
+
+    with pytest.raises(BadReply) as caught:
+        asked(profile)
+
+    assert caught.value.code == "discovery_elsewhere"
+
+
 # ---- GET and POST
 
 POSTS = replace(
