@@ -22,8 +22,6 @@ _PATH: Final = re.compile(r"[A-Za-z]+(\[\])?(\.[A-Za-z]+(\[\])?)*")
 # A piece of a path: no scheme, host, user, query or "..".
 _SEGMENT: Final = r"[A-Za-z0-9_~-][A-Za-z0-9._~-]*"
 _PIECE: Final = re.compile(rf"/?{_SEGMENT}(/{_SEGMENT})*/?")
-    r"(/?[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+/?"
-)  # of a path: no scheme, host, user or ".."
 _OUR_HEADERS: Final = frozenset({"accept", "authorization", "connection", "content-length", "cookie", "host"})
 # Keys of `search` that shape searches; where all comes at once, there are none.
 _SHAPES: Final = (
