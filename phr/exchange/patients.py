@@ -48,15 +48,27 @@ class Doubtful(Exception):  # noqa: N818 - what the caller meets
 
 
 def doubts(*, facts: Facts, name: str, birth_date: datetime | object) -> tuple[str, ...]:
-    """Return a sentence for each thing in which a patient and a person differ."""
+    """Return a sentence for each thing in which a patient and a person do not agree, or of which one is not known.
+
+    Only the same name and the same birth date leave no doubt, as where a professional connects a chart
+    (phr.sources.flows.confirm): twins share a birth date, and a family its name.
+    """
     found = []
-    if facts.born is not None and birth_date is not None and facts.born != birth_date:
+    if facts.born is None:
+        found.append(_("The export does not tell the day of birth."))
+    elif birth_date is None:
+        found.append(_("No birth date of %(other)s is known here.") % {"other": name})
+    elif facts.born != birth_date:
         found.append(
             _("The export says that %(name)s was born on %(date)s, which is another birth date.")
             % {"name": facts.name or _("this patient"), "date": date_format(facts.born, _("j F Y"))}
         )
-    if facts.name and not _words(facts.name) & _words(name):
+    if not facts.name:
+        found.append(_("The export does not tell the name."))
+    elif not _words(facts.name) & _words(name):
         found.append(_("%(one)s and %(other)s share no name.") % {"one": facts.name, "other": name})
+    elif not _same_name(facts.name, name):
+        found.append(_("%(one)s and %(other)s are not the same name.") % {"one": facts.name, "other": name})
     return tuple(found)
 
 
@@ -72,9 +84,8 @@ def suggestions(*, facts: Facts, people: list[Person]) -> list[Person]:
 
 
 def fits(*, facts: Facts, person: Person) -> bool:
-    """Say whether birth date and name both speak for it."""
-    same_day = facts.born is not None and facts.born == person.birth_date
-    return same_day and bool(_words(facts.name) & _words(person.name))
+    """Say whether birth date and name are both the same."""
+    return not doubts(facts=facts, name=person.name, birth_date=person.birth_date)
 
 
 def map_patient(
@@ -232,5 +243,15 @@ def _take_back(patient: ExportedPatient, *, sight: Sight) -> None:
 
 
 def _words(name: str) -> set[str]:
+    return {word for word in _spelt(name) if len(word) > 1}
+
+
+def _same_name(one: str, other: str) -> bool:
+    """Say whether two names are made of the same words; a middle name on one side alone is a difference."""
+    return sorted(_spelt(one)) == sorted(_spelt(other)) != []
+
+
+def _spelt(name: str) -> list[str]:
+    """Return the words of a name without case, accents and signs."""
     plain = "".join(c for c in unicodedata.normalize("NFKD", name.casefold()) if not unicodedata.combining(c))
-    return {word for word in "".join(c if c.isalnum() else " " for c in plain).split() if len(word) > 1}
+    return "".join(c if c.isalnum() else " " for c in plain).split()

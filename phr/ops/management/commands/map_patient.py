@@ -27,7 +27,9 @@ class Command(BaseCommand):
         )
         what.add_argument("--patient", type=UUID, metavar="ID", help="as --list prints it")
         parser.add_argument("--person", type=UUID, metavar="ID", help="whose record it becomes")
-        parser.add_argument("--sure", action="store_true", help="though name or birth date differ")
+        parser.add_argument(
+            "--sure", action="store_true", help="though name or birth date differ, or are not known"
+        )
         parser.add_argument(
             "--undo", action="store_true", help="take a mapping back: the chart leaves the record"
         )
