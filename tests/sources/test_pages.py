@@ -199,6 +199,21 @@ def test_a_callback_with_two_codes_is_no_answer(open_there: Callable[..., House]
     assert browser.get(back).status_code == 302
 
 
+@pytest.mark.parametrize("twice", ["iss", "launch"])
+def test_a_launch_that_says_something_twice_is_not_followed(
+    open_there: Callable[..., House], browser: Client, twice: str
+) -> None:
+    there = open_there(EHR)
+    given = {"iss": there.running.base_url, "launch": "x"}
+    address = f"/launch/{there.registration.slug}/"
+    assert browser.get(f"{address}?{urlencode(given)}").status_code == 200
+    for other in (given[twice], "https://elsewhere.example/fhir", ""):
+        several = given | {twice: [other, given[twice]]}
+        answer = browser.get(f"{address}?{urlencode(several, doseq=True)}")
+        assert answer.status_code == 400
+        assert browser.post(address, several).status_code == 400
+
+
 def test_nobody_is_sent_to_where_a_portal_moved_without_being_asked(
     open_there: Callable[..., House], browser: Client
 ) -> None:

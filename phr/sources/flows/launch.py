@@ -6,6 +6,7 @@ looked up, and never asked. One that is not in the directory, or that only a use
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -18,7 +19,7 @@ from phr.sources.registrations import serves
 _LONGEST: Final = 8192
 
 LaunchCode = Literal[
-    "incomplete",  # no `iss` or no `launch`, or such as cannot be one
+    "incomplete",  # no `iss` or no `launch`, or such as cannot be one, or one of them twice
     "unknown",  # no such registration, or no such portal, or not one of the other
     "not_offered",  # the profile of this portal knows no launches from its pages
 ]
@@ -42,6 +43,16 @@ class Launched:
     """As it came: it goes back as `aud`, with the slash at its end or without."""
     value: str = field(repr=False)
     """What the portal knows its own session by."""
+
+
+def only(values: Sequence[str]) -> str:
+    """Return the one value of a parameter, "" where it is not there; raises LaunchRefused for several.
+
+    Of two we would not know which was meant, and whoever looked at the address before us may have read the other.
+    """
+    if len(values) > 1:
+        raise LaunchRefused("incomplete")
+    return values[0] if values else ""
 
 
 def launched(*, slug: str, iss: str, value: str) -> Launched:

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods
 from connectors.errors import Denied, PortalError
 from phr.accounts import access
 from phr.accounts.access import Role, Sight
-from phr.sources.flows.launch import Launched, LaunchRefused, launched
+from phr.sources.flows.launch import Launched, LaunchRefused, launched, only
 from phr.sources.registrations import BadRegistration, NotRegistered
 from phr.web.forms import PersonForm
 from phr.web.gate import SignedInRequest, ask_again, signed_in
@@ -33,7 +33,7 @@ def launch(request: SignedInRequest, slug: str) -> HttpResponse:
     """
     given = request.POST if request.method == "POST" else request.GET
     try:
-        there = launched(slug=slug, iss=given.get("iss", ""), value=given.get("launch", ""))
+        there = launched(slug=slug, iss=only(given.getlist("iss")), value=only(given.getlist("launch")))
     except LaunchRefused as refused:
         outcome = LAUNCHES[refused.code]
         context = {"outcome": outcome, "section": "sources"}
