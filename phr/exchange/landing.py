@@ -191,8 +191,14 @@ def _land(batch: _Batch, places: Mapping[Key, Place], *, delivered: Collection[K
         raw = batch.entries[key].raw
         digest = raw_digest(raw)
         patient_id = place.patient.pk if place.patient is not None else None
-        if place.patient is None and held is not None and place.role == Role.OWNED:
-            patient_id = held.patient_id  # found by what it speaks of, after it came
+        if (
+            place.patient is None
+            and held is not None
+            and place.role == Role.OWNED
+            and held.raw_digest == digest
+        ):
+            # Found by what it speaks of, after it came. What reads otherwise now may speak of somebody else.
+            patient_id = held.patient_id
         waits = key not in delivered
         if held == Held(held.id if held else uuid.UUID(int=0), patient_id, digest, waits):
             continue
@@ -226,13 +232,18 @@ def _land(batch: _Batch, places: Mapping[Key, Place], *, delivered: Collection[K
 
 
 def _leave_former_owners(batch: _Batch, places: Mapping[Key, Place]) -> None:
-    """A resource that says now that it is somebody else's is no longer shown by the portal where it was."""
+    """A resource that says now that it is somebody else's is no longer shown by the portal where it was.
+
+    So is one that does not say any more whose it is. Where it turns out to be the same person's, it is shown again.
+    """
     left: dict[uuid.UUID, list[Key]] = defaultdict(list)
     for key, place in places.items():
         held = batch.held.get(key)
-        if held is None or held.patient_id is None or place.patient is None or held.waits:
+        if held is None or held.patient_id is None or held.waits:
             continue
-        if held.patient_id != place.patient.pk:
+        stays = place.patient is not None and held.patient_id == place.patient.pk
+        as_it_was = place.patient is None and held.raw_digest == raw_digest(batch.entries[key].raw)
+        if not stays and not as_it_was:
             left[held.patient_id].append(key)
     for patient in ExportedPatient.objects.filter(pk__in=left, person__isnull=False):
         mark_gone_here(patient, left[patient.pk], now=batch.now)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -46,11 +45,7 @@ def places(*, connection: SystemConnection, entries: Mapping[Key, Entry]) -> dic
     }
     ids = {owner.names[0] for owner in owners.values() if owner.kind == "patient"}
     patients = _patients(connection, ids)
-    carriers = _carriers(connection, {o.names[0] for o in owners.values() if o.kind == "identifier"})
-    return {
-        key: _place(entries[key], owner, patients=patients, carriers=carriers)
-        for key, owner in owners.items()
-    }
+    return {key: _place(entries[key], owner, patients=patients) for key, owner in owners.items()}
 
 
 def _place(
@@ -58,14 +53,12 @@ def _place(
     owner: Owner,
     *,
     patients: Mapping[str, ExportedPatient],
-    carriers: Mapping[str, ExportedPatient],
 ) -> Place:
     if owner.kind == "patient" and owner.names[0] in patients:
         return Place(Role.OWNED, patients[owner.names[0]])
     if owner.kind == "identifier":
+        # Whoever carries it may not be the only one: that is known when all patients have been read (settle).
         (digest,) = identity.digests(owner.names)
-        if digest in carriers:
-            return Place(Role.OWNED, carriers[digest])
         return Place(Role.OWNED, names=frozenset({(LandedName.Meaning.OWNER, digest)}))
     if owner.kind == "about":
         return Place(Role.OWNED, names=frozenset((LandedName.Meaning.ABOUT, name) for name in owner.names))
@@ -93,17 +86,3 @@ def _patients(connection: SystemConnection, ids: Iterable[str]) -> dict[str, Exp
         connection=connection, fhir_id__in=wanted
     )
     return {row.fhir_id: row for row in rows.order_by("pk")}
-
-
-def _carriers(connection: SystemConnection, identifiers: Iterable[str]) -> dict[str, ExportedPatient]:
-    """Return the one patient who carries each identifier, by its digest; none where several do."""
-    wanted = identity.digests(identifiers)
-    found: dict[str, list[ExportedPatient]] = defaultdict(list)
-    if wanted:
-        rows = ExportedPatient.objects.select_for_update(no_key=True).filter(
-            connection=connection, identifiers__overlap=wanted
-        )
-        for row in rows:
-            for digest in set(row.identifiers) & set(wanted):
-                found[digest].append(row)
-    return {digest: rows[0] for digest, rows in found.items() if len(rows) == 1}

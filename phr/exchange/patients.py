@@ -148,7 +148,8 @@ def ignore_patient(*, desk: Desk, patient_id: UUID) -> ExportedPatient:
         if patient.state == State.MAPPED and patient.person_id is not None:
             raise NotThere(_("This patient is mapped: take that back first."))
         forget(patient.connection, list(Landed.objects.filter(patient=patient).values_list("pk", flat=True)))
-        patient.state, patient.facts, patient.identifiers = State.IGNORED, None, []
+        # The digests stay: what names one of several people must not become the others' because one is not wanted.
+        patient.state, patient.facts = State.IGNORED, None
         patient.person_id = patient.source_id = None
         patient.save()
     return patient

@@ -26,14 +26,16 @@ from phr.timeline import project
 
 _BATCH: Final = 200
 
-# Whose target is one patient's is that patient's: Provenance.
+# Whose targets are one patient's, all of them, is that patient's: Provenance. A target that is not here might be
+# anybody's.
 _BY_TARGET: Final = """
     UPDATE exchange_landed AS l SET patient_id = found.patient_id FROM (
         SELECT n.landed_id, min(t.patient_id::text)::uuid AS patient_id
-        FROM exchange_landedname AS n JOIN exchange_landed AS t ON t.connection_id = n.connection_id
+        FROM exchange_landedname AS n LEFT JOIN exchange_landed AS t ON t.connection_id = n.connection_id
           AND t.resource_type = split_part(n.name, '/', 1) AND t.fhir_id = split_part(n.name, '/', 2)
-        WHERE n.connection_id = %(connection)s AND n.meaning = 'about' AND t.patient_id IS NOT NULL
+        WHERE n.connection_id = %(connection)s AND n.meaning = 'about'
         GROUP BY n.landed_id HAVING count(DISTINCT t.patient_id) = 1
+          AND bool_and(coalesce(t.patient_id IS NOT NULL OR t.role = 'shared', false))
     ) AS found
     WHERE l.id = found.landed_id AND l.patient_id IS NULL AND l.role = 'owned'
 """
