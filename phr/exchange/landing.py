@@ -26,7 +26,15 @@ from phr.core import crypto
 from phr.core.ids import uuid7
 from phr.exchange import identity
 from phr.exchange.held import Counts, Held, forget, held_rows, mark_gone_here, source_of
-from phr.exchange.models import ID_LENGTH, ExportedPatient, ExportFile, Landed, SetAside, SystemConnection
+from phr.exchange.models import (
+    ID_LENGTH,
+    ExportedPatient,
+    ExportFile,
+    Landed,
+    LandedName,
+    SetAside,
+    SystemConnection,
+)
 from phr.exchange.owners import SHARED, Key, Place, Role, places, server_of
 from phr.records import store
 from phr.sources.models import Source
@@ -42,6 +50,8 @@ class _Batch:
     counts: Counts = field(default_factory=Counts)
     entries: dict[Key, Entry] = field(default_factory=dict)
     held: dict[Key, Held] = field(default_factory=dict)
+    # Of no patient that they say themselves, but naming whose they are by the same as what is held.
+    named_alike: set[Key] = field(default_factory=set)
 
 
 def take(
@@ -85,6 +95,7 @@ def take(
         if key not in delivered | declined:
             batch.counts.shared += place.role != Role.OWNED
             batch.counts.landed += place.role == Role.OWNED
+    batch.named_alike = _named_alike(batch, found)
     _leave_former_owners(batch, found)
     _land(batch, {key: place for key, place in found.items() if key not in declined}, delivered=delivered)
     _know(batch, found)
@@ -191,13 +202,8 @@ def _land(batch: _Batch, places: Mapping[Key, Place], *, delivered: Collection[K
         raw = batch.entries[key].raw
         digest = raw_digest(raw)
         patient_id = place.patient.pk if place.patient is not None else None
-        if (
-            place.patient is None
-            and held is not None
-            and place.role == Role.OWNED
-            and held.raw_digest == digest
-        ):
-            # Found by what it speaks of, after it came. What reads otherwise now may speak of somebody else.
+        if place.patient is None and held is not None and key in batch.named_alike:
+            # Found by what it names, after it came. What names somebody else now may be anybody's.
             patient_id = held.patient_id
         waits = key not in delivered
         if held == Held(held.id if held else uuid.UUID(int=0), patient_id, digest, waits):
@@ -231,6 +237,20 @@ def _land(batch: _Batch, places: Mapping[Key, Place], *, delivered: Collection[K
         )
 
 
+def _named_alike(batch: _Batch, places: Mapping[Key, Place]) -> set[Key]:
+    """Return the keys whose owner was found by what they name, and that still name it by the same."""
+    asked = {
+        batch.held[key].id: key
+        for key, place in places.items()
+        if place.patient is None and place.role == Role.OWNED and key in batch.held
+    }
+    stored: dict[Key, set[tuple[str, str]]] = defaultdict(set)
+    named = LandedName.objects.filter(landed_id__in=asked).values_list("landed_id", "meaning", "name")
+    for landed_id, meaning, name in named:
+        stored[asked[landed_id]].add((meaning, name))
+    return {key for key, names in stored.items() if names == places[key].names}
+
+
 def _leave_former_owners(batch: _Batch, places: Mapping[Key, Place]) -> None:
     """A resource that says now that it is somebody else's is no longer shown by the portal where it was.
 
@@ -242,8 +262,7 @@ def _leave_former_owners(batch: _Batch, places: Mapping[Key, Place]) -> None:
         if held is None or held.patient_id is None or held.waits:
             continue
         stays = place.patient is not None and held.patient_id == place.patient.pk
-        as_it_was = place.patient is None and held.raw_digest == raw_digest(batch.entries[key].raw)
-        if not stays and not as_it_was:
+        if not stays and key not in batch.named_alike:
             left[held.patient_id].append(key)
     for patient in ExportedPatient.objects.filter(pk__in=left, person__isnull=False):
         mark_gone_here(patient, left[patient.pk], now=batch.now)
@@ -254,13 +273,12 @@ def _know(batch: _Batch, places: Mapping[Key, Place]) -> None:
     for key, place in places.items():
         if key[0] != "Patient" or place.patient is None or not _differs_in_facts(batch, key, place.patient):
             continue
-        if place.patient.state == ExportedPatient.State.IGNORED:
-            continue
         raw = batch.entries[key].raw
-        ExportedPatient.objects.filter(pk=place.patient.pk).update(
-            facts=identity.sealed(place.patient, identity.read_facts(raw)),
-            identifiers=identity.digests(patient_identifiers(raw)),
-        )
+        rows = ExportedPatient.objects.filter(pk=place.patient.pk)
+        # Of one who is not wanted too, or what names one of two by a number would seem to be the other's.
+        rows.update(identifiers=identity.digests(patient_identifiers(raw)))
+        if place.patient.state != ExportedPatient.State.IGNORED:
+            rows.update(facts=identity.sealed(place.patient, identity.read_facts(raw)))
 
 
 def _differs_in_facts(batch: _Batch, key: Key, patient: ExportedPatient) -> bool:

@@ -19,7 +19,7 @@ from django.db import connection as database
 from connectors.fhir.bundle import Entry, read_resource
 from phr.accounts import access
 from phr.core import crypto
-from phr.exchange import landing
+from phr.exchange import landing, retract
 from phr.exchange.held import source_of
 from phr.exchange.models import ExportedPatient, Landed, SystemConnection
 from phr.timeline import project
@@ -77,7 +77,7 @@ class Errand:
 def settle(errand: Errand) -> bool:
     """Bring together what belongs together; say whether nothing is left to do."""
     with errand.commit():
-        _find_owners(errand.connection)
+        _find_owners(errand.connection, now=errand.now())
         due = list(_due(errand.connection))
     return all(_settle_one(errand, patient_id) for patient_id in due)
 
@@ -96,10 +96,16 @@ def _due(connection: SystemConnection) -> Iterator[UUID]:
     yield from sorted(flagged | set(waiting.values_list("patient_id", flat=True).distinct()))
 
 
-def _find_owners(connection: SystemConnection) -> None:
-    with database.cursor() as cursor:
-        for statement in (_BY_IDENTIFIER, _BY_TARGET):
-            cursor.execute(statement, {"connection": connection.pk})
+def _find_owners(connection: SystemConnection, *, now: datetime) -> None:
+    """Give what names its owner to them, after what was given to somebody it may not be of has been taken back.
+
+    Identifiers before targets: what speaks of a resource goes where that goes.
+    """
+    for doubtful, found in ((retract.BY_IDENTIFIER, _BY_IDENTIFIER), (retract.BY_TARGET, _BY_TARGET)):
+        retract.retract(connection=connection, statement=doubtful, now=now)
+        with database.cursor() as cursor:
+            cursor.execute(found, {"connection": connection.pk})
+    retract.drop_unwanted(connection=connection)
 
 
 def _settle_one(errand: Errand, patient_id: UUID) -> bool:
