@@ -142,7 +142,7 @@ def unmap_patient(*, desk: Desk, patient_id: UUID, now: datetime) -> ExportedPat
 
 
 def ignore_patient(*, desk: Desk, patient_id: UUID) -> ExportedPatient:
-    """Keep nothing of a patient, now and in exports to come. Raises NotThere for one who is mapped."""
+    """Keep nothing of a patient but id and keyed digests, now and in exports to come. Raises NotThere if mapped."""
     with transaction.atomic(), desk.open():
         patient = _locked(patient_id)
         if patient.state == State.MAPPED and patient.person_id is not None:
