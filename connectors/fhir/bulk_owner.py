@@ -77,8 +77,11 @@ def owner_of(raw: bytes, *, resource_type: str, resource_id: str, base_url: str 
         return NOBODY
     if resource_type in _TARGETS:
         about = found.get(_TARGETS[resource_type])
-        names = [_literal(each, base_url) for each in _objects(_read(about))]
-        return _of_targets(tuple(dict.fromkeys(name for name in names if name)))
+        # What is contained is part of the resource itself, and nobody else's.
+        targets = [
+            each for each in _objects(_read(about)) if not str(each.get("reference", "")).startswith("#")
+        ]
+        return _of_targets([_literal(each, base_url) for each in targets])
     if resource_type in _PARTICIPANTS:
         return _one_of(
             [
@@ -180,8 +183,12 @@ def conditional(text: str, *, base_url: str) -> tuple[str, str] | None:
     return match[2], f"{system}|{value}" if bar else f"|{system}"
 
 
-def _of_targets(names: tuple[str, ...]) -> Owner:
-    return Owner("about", names) if names else NOBODY
+def _of_targets(targets: list[str]) -> Owner:
+    names = tuple(dict.fromkeys(name for name in targets if name))
+    if not names:
+        return NOBODY
+    # A target that cannot be followed ("") may be anybody's: then the others do not say whose it is.
+    return Owner("about" if all(targets) else "several", names)
 
 
 def _one_of(said: list[Owner]) -> Owner:

@@ -144,6 +144,11 @@ def test_what_speaks_of_others_is_theirs() -> None:
     ]
     assert owner("Provenance", target=targets) == Owner("about", ("Observation/1", "Condition/2"))
     assert owner("Provenance", target=[{"reference": "#c"}]) == NOBODY
+    for unknown in (
+        {"reference": "https://other.example/fhir/Observation/2"},
+        {"identifier": {"value": "7"}},
+    ):
+        assert owner("Provenance", target=[targets[0], unknown]).kind == "several"
     assert owner("Provenance", target=[PATIENT]) == Owner("about", ("Patient/rosa",))
 
 
