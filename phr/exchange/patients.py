@@ -3,9 +3,9 @@
 The rules. Nobody is mapped by a machine: name and birth date suggest, and a person decides. What waits becomes part of
 the person's record as a source of kind `export`; where the person has connected that very chart themselves, it goes
 into their source. Taken back, the chart leaves the record whole and waits again (of a source that the person connected
-nothing is taken: it is theirs). A patient who is not wanted leaves nothing here. When a person is erased, nothing more
-of their patients is kept, until the operator says otherwise; when they disconnect the source, what they have stays, and
-no more comes.
+nothing is taken: it is theirs). Of a patient who is not wanted nothing stays but the id and digests of their
+numbers, by which they are told from others. When a person is erased, nothing more of their patients is kept, until the
+operator says otherwise; when they disconnect the source, what they have stays, and no more comes.
 """
 
 from __future__ import annotations
